@@ -1,0 +1,214 @@
+// What the views know: plain data in signals, and the actions on it. No XML, no IndexedDB.
+// The store (this folder) fills the signals from the cache first and from the server after;
+// the views (ui/) read them and call actions. Nothing here depends on either side, so that
+// the views can be shown with made-up data (test/fixture-store.ts) and the store tested without views.
+import type { ReadonlySignal } from '@preact/signals';
+
+/** A bare address, normalised: `mia@example.org`. Used as the key of contacts and chats. */
+export type Address = string;
+
+/** The truth about a message of one's own. Each has a shape, a colour and a text (ui/principles). */
+export type Mark = 'sending' | 'sent' | 'delivered' | 'read' | 'failed';
+
+/** `offline` also stands for "not known": one sees only what the contact allows. */
+export type Availability = 'online' | 'away' | 'busy' | 'offline';
+
+export interface Presence {
+  availability: Availability;
+  /** Free status text, may be empty. */
+  text: string;
+}
+
+/** Why something failed, in the user's words: what happened, then what to do. */
+export interface Failure {
+  /** Stable machine name, for tests and for choosing an icon. */
+  code:
+    | 'offline'
+    | 'refused' // wrong name or password
+    | 'throttled'
+    | 'not-found' // no such person
+    | 'not-allowed'
+    | 'blocked' // I block them
+    | 'unreachable' // their server cannot be reached
+    | 'too-large'
+    | 'full'
+    | 'conflict' // the name is taken
+    | 'server'
+    | 'unknown';
+  text: string;
+}
+
+export interface Message {
+  /** The id that this message has in this app for ever: the origin-id of what we sent, else a key of its archive. */
+  key: string;
+  chat: Address;
+  /** Who wrote it; equal to the account's own address for mine. */
+  from: Address;
+  mine: boolean;
+  /** Milliseconds since 1970: the server's time where known, else this device's. */
+  time: number;
+  /** Text as the sender wrote it; `/me` is not resolved. */
+  body: string;
+  mark: Mark;
+  failure?: Failure;
+  /** True while this message cannot be shown (encrypted by a client; the body says so). */
+  opaque?: boolean;
+}
+
+/** What one contact is to us. */
+export interface Contact {
+  address: Address;
+  /** The name I gave, else the one they gave, else the local part of the address. Never empty. */
+  name: string;
+  /** `both`: we see each other. `to`: I see them. `from`: they see me. `none`: neither (yet). */
+  subscription: 'none' | 'to' | 'from' | 'both';
+  /** I have asked to see them and they have not answered. */
+  asked: boolean;
+  blocked: boolean;
+  presence: ReadonlySignal<Presence>;
+}
+
+/** A person who wants to see me and write to me. */
+export interface ContactRequest {
+  address: Address;
+  name: string;
+  /** What they wrote with it; may be empty. */
+  text: string;
+}
+
+export interface Chat {
+  address: Address;
+  /** `self`: notes to oneself. */
+  kind: 'person' | 'self';
+  name: ReadonlySignal<string>;
+  presence: ReadonlySignal<Presence>;
+  /** Newest message, if any is known. */
+  last: ReadonlySignal<Message | undefined>;
+  unread: ReadonlySignal<number>;
+  /** What stands in the composer, unsent. */
+  draft: ReadonlySignal<string>;
+  /** They are writing right now. */
+  typing: ReadonlySignal<boolean>;
+  /** Sorting key of the list: ms of the last activity. */
+  activity: ReadonlySignal<number>;
+}
+
+/** A window on one chat's history, loaded around what is looked at. */
+export interface Timeline {
+  chat: Address;
+  /** Oldest first. A new array whenever anything in it changed; unchanged messages keep their identity. */
+  messages: ReadonlySignal<readonly Message[]>;
+  /** `more`: older ones exist (cache or server). `loading`. `start`: this is the first message ever. `offline`: more exist but cannot be had now. */
+  older: ReadonlySignal<'more' | 'loading' | 'start' | 'offline'>;
+  /** True until the cache has answered the first time (skeletons may show only on the very first start). */
+  cold: ReadonlySignal<boolean>;
+  /** Key of the first message that was unread when the timeline was opened; the "new messages" line stands before it. */
+  firstUnread: ReadonlySignal<string | undefined>;
+  loadOlder(): Promise<void>;
+  /** The reader has seen everything up to this message (visible, window focused). Sends the read marker once. */
+  seen(key: string): void;
+  close(): void;
+}
+
+export type Connection =
+  | { state: 'online' }
+  | { state: 'connecting'; since: number }
+  /** `retryAt`: ms since 1970 of the next attempt. `since`: when the connection was lost. */
+  | { state: 'waiting'; since: number; retryAt: number }
+  | { state: 'offline'; since: number } // the browser has no network
+  /** Another tab of this browser holds the connection and this one follows it: shown like online. */
+  | { state: 'following' }
+  /** Signed out by the server: password changed, account deleted, replaced... Needs the user. */
+  | { state: 'ended'; failure: Failure };
+
+export interface Account {
+  address: Address;
+  name: string;
+  /** Unread over all its chats, also while another account is on screen (from its cache). */
+  unread: ReadonlySignal<number>;
+}
+
+export interface SignInOptions {
+  address: string; // as typed: `mia`, `mia@example.org`; without @ the server's own domain is meant
+  password: string;
+}
+
+/** Everything the views may do or see while signed in. One per account. */
+export interface Session {
+  account: Account;
+  connection: ReadonlySignal<Connection>;
+  /** My own availability and status text, as chosen. */
+  presence: ReadonlySignal<Presence>;
+
+  /** By last activity, newest first; only the ids, so that one chat's change redraws one row. */
+  chatOrder: ReadonlySignal<readonly Address[]>;
+  chat(address: Address): Chat; // made when missing
+  /** By name; people I have in my contacts. */
+  contactOrder: ReadonlySignal<readonly Address[]>;
+  contact(address: Address): Contact | undefined;
+  /** Changes whenever any contact's name, subscription or blocked flag does. */
+  contactsVersion: ReadonlySignal<number>;
+  requests: ReadonlySignal<readonly ContactRequest[]>;
+  blocked: ReadonlySignal<readonly Address[]>;
+  unread: ReadonlySignal<number>;
+  /** False until the cache has been read; then views render at once. */
+  ready: ReadonlySignal<boolean>;
+  /** True when neither cache nor server has ever given a contact list (the very first start): skeletons. */
+  firstStart: ReadonlySignal<boolean>;
+
+  timeline(address: Address): Timeline;
+  /** Writes the outbox first, so that it survives reload and crash; resolves when it stands in the timeline. */
+  send(chat: Address, body: string): Promise<void>;
+  retry(key: string): Promise<void>;
+  /** Removes a failed message of mine. */
+  discard(key: string): Promise<void>;
+  setDraft(chat: Address, text: string): void;
+  /** The user is writing (call on every input; the store thins it out) or has stopped. */
+  setTyping(chat: Address, typing: boolean): void;
+
+  setPresence(availability: Exclude<Availability, 'offline'>, text: string): void;
+  addContact(address: string, name?: string): Promise<Failure | undefined>;
+  acceptRequest(address: Address): Promise<Failure | undefined>;
+  refuseRequest(address: Address): Promise<Failure | undefined>;
+  renameContact(address: Address, name: string): Promise<Failure | undefined>;
+  removeContact(address: Address): Promise<Failure | undefined>;
+  setBlocked(address: Address, blocked: boolean): Promise<Failure | undefined>;
+
+  changePassword(oldPassword: string, newPassword: string): Promise<Failure | undefined>;
+  /** Deletes the account on the server for good. */
+  deleteAccount(password: string): Promise<Failure | undefined>;
+  /** Ends the session and forgets this account in this browser (cache, outbox, token). */
+  signOut(): Promise<void>;
+  /** Try to connect now. */
+  reconnect(): void;
+}
+
+export interface Settings {
+  theme: 'system' | 'light' | 'dark';
+  /** Percent of the browser's own text size: 100, 115, 130, 150, 200. */
+  textSize: number;
+  sound: boolean;
+  enterSends: boolean;
+  /** Let others see that I am writing / have read. */
+  sendTyping: boolean;
+  sendRead: boolean;
+}
+
+/** The whole app, above accounts. */
+export interface App {
+  /** Accounts known to this browser, in the order they were added. */
+  accounts: ReadonlySignal<readonly Account[]>;
+  /** The one on screen; undefined: show sign-in. */
+  session: ReadonlySignal<Session | undefined>;
+  settings: ReadonlySignal<Settings>;
+  setSettings(change: Partial<Settings>): void;
+  /** The domain that this server serves (host-meta, or the page's own host). */
+  domain: ReadonlySignal<string>;
+  /** Whether this server lets strangers create accounts; undefined until known. */
+  registrationOpen: ReadonlySignal<boolean | undefined>;
+  signIn(options: SignInOptions): Promise<Failure | undefined>;
+  register(options: SignInOptions): Promise<Failure | undefined>;
+  switchAccount(address: Address): void;
+  /** Leave the session on screen for the sign-in view, to add another account. */
+  addAccount(): void;
+}
