@@ -1,0 +1,161 @@
+/*
+ * map.c: open addressing with linear probing. A removed entry leaves a tombstone (a key pointer, but value NULL), so
+ * that removing during map_next moves nothing; tombstones go when the table is rebuilt. Load is at most three
+ * quarters, tombstones included, so every probe ends.
+ *
+ * A map belongs to one thread at a time; the process key is chosen once, by whoever comes first.
+ */
+#include "base/map.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/crypto.h"
+
+struct map_slot {
+    struct str key; /* p NULL: never used */
+    void *value;    /* NULL with a key: removed */
+    uint64_t hash;
+};
+
+#define CAP_MIN 8u
+#define CAP_MAX (1u << 30)
+static const char tombstone;
+
+/* --- SipHash-2-4 --- */
+
+static inline uint64_t rotate(uint64_t x, int by) {
+    return x << by | x >> (64 - by);
+}
+
+static inline void sip_round(uint64_t v[4]) {
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[1];
+    v[0] += v[3];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] = rotate(v[2], 32);
+}
+
+static inline uint64_t load_le64(const uint8_t *p, size_t len) {
+    uint64_t x = 0;
+    for (size_t i = 0; i < len; i++) x |= (uint64_t)p[i] << (8 * i);
+    return x;
+}
+
+static inline void sip_absorb(uint64_t v[4], uint64_t word) {
+    v[3] ^= word;
+    sip_round(v);
+    sip_round(v);
+    v[0] ^= word;
+}
+
+uint64_t siphash(const uint8_t key[16], const void *p, size_t len) {
+    uint64_t k0 = load_le64(key, 8), k1 = load_le64(key + 8, 8);
+    uint64_t v[4] = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
+                     k1 ^ 0x7465646279746573u};
+    const uint8_t *at = p;
+    size_t left = len;
+    for (; left >= 8; at += 8, left -= 8) sip_absorb(v, load_le64(at, 8));
+    sip_absorb(v, (uint64_t)len << 56 | load_le64(at, left));
+    v[2] ^= 0xff;
+    for (int i = 0; i < 4; i++) sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static uint8_t process_key[16];
+static pthread_once_t process_key_once = PTHREAD_ONCE_INIT;
+
+static void process_key_choose(void) {
+    random_bytes(process_key, sizeof process_key);
+}
+
+uint64_t map_hash(struct str key) {
+    pthread_once(&process_key_once, process_key_choose);
+    return siphash(process_key, key.len ? key.p : "", key.len);
+}
+
+/* --- the table --- */
+
+static struct map_slot *map_find(const struct map *m, struct str key, uint64_t hash) {
+    if (m->cap == 0) return NULL;
+    for (size_t i = (size_t)hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
+        struct map_slot *slot = &m->slots[i];
+        if (!slot->key.p) return NULL;
+        if (slot->value && slot->hash == hash && str_eq(slot->key, key)) return slot;
+    }
+}
+
+/* The key is known not to be there, and there is room. */
+static struct map_slot *map_free_slot(const struct map *m, uint64_t hash) {
+    size_t i = (size_t)hash & (m->cap - 1);
+    while (m->slots[i].value) i = (i + 1) & (m->cap - 1);
+    return &m->slots[i];
+}
+
+/* Room for one more; drops the tombstones. */
+static void map_rebuild(struct map *m) {
+    uint32_t cap = CAP_MIN;
+    while (cap / 2 < m->count + 1) cap *= 2;
+    CHECK(cap <= CAP_MAX);
+    struct map bigger = {calloc(cap, sizeof(struct map_slot)), m->count, cap, 0};
+    CHECK(bigger.slots);
+    for (uint32_t i = 0; i < m->cap; i++) {
+        if (m->slots[i].value) *map_free_slot(&bigger, m->slots[i].hash) = m->slots[i];
+    }
+    free(m->slots);
+    *m = bigger;
+}
+
+void *map_get(const struct map *m, struct str key) {
+    if (m->count == 0) return NULL;
+    struct map_slot *slot = map_find(m, key, map_hash(key));
+    return slot ? slot->value : NULL;
+}
+
+void *map_put(struct map *m, struct str key, void *value) {
+    CHECK(value);
+    uint64_t hash = map_hash(key);
+    struct map_slot *slot = map_find(m, key, hash);
+    void *old = NULL;
+    if (!key.p) key.p = "";
+    if (slot) {
+        old = slot->value;
+    } else {
+        if ((uint64_t)(m->count + m->dead + 1) * 4 > (uint64_t)m->cap * 3) map_rebuild(m);
+        slot = map_free_slot(m, hash);
+        if (slot->key.p) m->dead--;
+        m->count++;
+    }
+    *slot = (struct map_slot){key, value, hash}; /* the key too: the old one dies with the old value */
+    return old;
+}
+
+void *map_remove(struct map *m, struct str key) {
+    if (m->count == 0) return NULL;
+    struct map_slot *slot = map_find(m, key, map_hash(key));
+    if (!slot) return NULL;
+    void *old = slot->value;
+    *slot = (struct map_slot){.key = {&tombstone, 0}};
+    m->count--;
+    m->dead++;
+    return old;
+}
+
+void map_free(struct map *m) {
+    free(m->slots);
+    *m = (struct map)MAP_INIT;
+}
+
+void *map_next(const struct map *m, size_t *at) {
+    while (*at < m->cap) {
+        void *value = m->slots[(*at)++].value;
+        if (value) return value;
+    }
+    return NULL;
+}

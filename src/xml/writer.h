@@ -1,0 +1,17 @@
+/* writer.h: trees as bytes. What it writes is well-formed by construction; no prefix is used but xml: and, where asked, stream:. */
+#ifndef CONFAB_XML_WRITER_H
+#define CONFAB_XML_WRITER_H
+
+#include "base/buf.h"
+#include "xml/node.h"
+
+/* The element; xmlns is written where its namespace differs from that of what is around it (STR_NONE: always at the top).
+ * Elements of the namespace http://etherx.jabber.org/streams are written with the prefix `stream`, declared at the top if
+ * `declare_stream` (RFC 7395 framing). Attributes of other namespaces than XML's get a made-up prefix. */
+void xml_write(struct buf *out, const struct xml_node *n, struct str around_ns, bool declare_stream);
+/* Into the arena. */
+struct str xml_string(struct arena *arena, const struct xml_node *n, struct str around_ns);
+/* Text with & < > ' " escaped. */
+void xml_escape(struct buf *out, struct str text);
+
+#endif

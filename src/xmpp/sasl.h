@@ -1,0 +1,63 @@
+/*
+ * sasl.h: the server's side of SCRAM (RFC 5802, 7677) and PLAIN (RFC 4616) as plain state machines. The caller
+ * brings the credentials and does the waiting; no thread blocks here. What is kept of a password are the keys alone.
+ */
+#ifndef CONFAB_XMPP_SASL_H
+#define CONFAB_XMPP_SASL_H
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/str.h"
+
+#define SASL_SALT_LEN 16
+#define SASL_ITERATIONS 10000 /* for new passwords */
+
+/* One stored form of a password. */
+struct scram_keys {
+    uint8_t salt[SASL_SALT_LEN];
+    uint32_t iterations; /* 0: none stored for this hash */
+    uint8_t stored[HASH_LEN_MAX], server[HASH_LEN_MAX];
+};
+
+/* Blocks (PBKDF2): workers only. ERR_INVALID: the password is empty or not allowed by SASLprep/OpaqueString. */
+int scram_derive(enum hash hash, struct str password, const uint8_t salt[SASL_SALT_LEN], unsigned iterations, struct scram_keys *out);
+/* The keys of nobody: salt from a keyed hash of the name (the same after a restart), default iterations, keys that nothing proves. */
+void scram_fake(enum hash hash, const uint8_t secret[16], struct str name, struct scram_keys *out);
+
+enum sasl_error {
+    SASL_OK,
+    SASL_MALFORMED,        /* malformed-request */
+    SASL_INVALID_AUTHZID,
+    SASL_NOT_AUTHORIZED,
+    SASL_CHANNEL_BINDING,  /* y while -PLUS was offered, or a binding that is not: not-authorized for the peer */
+};
+
+/* Opaque inside; by value, so that it can move with its connection. Start from zero. */
+struct scram {
+    enum hash hash;
+    bool plus_offered;
+    char nonce[48];          /* client's + ours, whole */
+    struct str first_bare;   /* malloc'd by scram_first, freed by scram_done */
+    struct str server_first; /* likewise */
+    struct str gs2;          /* likewise */
+};
+
+/*
+ * client-first-message -> the user name (prepared as a local part by the caller) and the authzid (STR_NONE). Both in arena.
+ * `nonce_max` bytes of client nonce are accepted (limit inside). A nonce of the server is added: `server_nonce` (printable, no comma).
+ */
+enum sasl_error scram_first(struct scram *s, struct arena *arena, struct str client_first, const char *server_nonce,
+                            struct str *out_name, struct str *out_authzid);
+/* server-first-message for these keys, in arena. */
+struct str scram_challenge(struct scram *s, struct arena *arena, const struct scram_keys *keys);
+/* client-final-message. SASL_OK: proven; *out_server_final is "v=..." in arena. `binding`: data for -PLUS (STR_NONE without). */
+enum sasl_error scram_final(struct scram *s, struct arena *arena, const struct scram_keys *keys, struct str client_final,
+                            struct str binding, struct str *out_server_final);
+void scram_done(struct scram *s); /* idempotent */
+
+/* PLAIN's one message: [authzid] NUL name NUL password. */
+enum sasl_error plain_read(struct str message, struct str *out_authzid, struct str *out_name, struct str *out_password);
+/* Blocks (PBKDF2): workers only. Whether the password gives the stored key. */
+bool scram_check_password(enum hash hash, const struct scram_keys *keys, struct str password);
+
+#endif
