@@ -1,0 +1,41 @@
+// The namespaces, each under the name that the code uses for it.
+export const NS = {
+  client: 'jabber:client',
+  streams: 'http://etherx.jabber.org/streams',
+  streamErrors: 'urn:ietf:params:xml:ns:xmpp-streams',
+  stanzaErrors: 'urn:ietf:params:xml:ns:xmpp-stanzas',
+  framing: 'urn:ietf:params:xml:ns:xmpp-framing', // RFC 7395
+  sasl: 'urn:ietf:params:xml:ns:xmpp-sasl', // RFC 6120
+  sasl2: 'urn:xmpp:sasl:2', // XEP-0388
+  bind2: 'urn:xmpp:bind:0', // XEP-0386
+  bind: 'urn:ietf:params:xml:ns:xmpp-bind',
+  session: 'urn:ietf:params:xml:ns:xmpp-session',
+  sm: 'urn:xmpp:sm:3', // XEP-0198
+  carbons: 'urn:xmpp:carbons:2', // XEP-0280
+  forward: 'urn:xmpp:forward:0', // XEP-0297
+  ping: 'urn:xmpp:ping', // XEP-0199
+  roster: 'jabber:iq:roster',
+  register: 'jabber:iq:register', // XEP-0077
+  registerFeature: 'http://jabber.org/features/iq-register',
+  version: 'jabber:iq:version', // XEP-0092
+  discoInfo: 'http://jabber.org/protocol/disco#info', // XEP-0030
+  caps: 'http://jabber.org/protocol/caps', // XEP-0115
+  blocking: 'urn:xmpp:blocking', // XEP-0191
+  blockingErrors: 'urn:xmpp:blocking:errors',
+  mam: 'urn:xmpp:mam:2', // XEP-0313
+  rsm: 'http://jabber.org/protocol/rsm', // XEP-0059
+  data: 'jabber:x:data', // XEP-0004
+  delay: 'urn:xmpp:delay', // XEP-0203
+  sid: 'urn:xmpp:sid:0', // XEP-0359
+  receipts: 'urn:xmpp:receipts', // XEP-0184
+  markers: 'urn:xmpp:chat-markers:0', // XEP-0333
+  chatStates: 'http://jabber.org/protocol/chatstates', // XEP-0085
+  hints: 'urn:xmpp:hints', // XEP-0334
+  nick: 'http://jabber.org/protocol/nick', // XEP-0172
+  eme: 'urn:xmpp:eme:0', // XEP-0380
+  omemoLegacy: 'eu.siacs.conversations.axolotl',
+  omemo2: 'urn:xmpp:omemo:2',
+  openpgp: 'urn:xmpp:openpgp:0',
+  muc: 'http://jabber.org/protocol/muc',
+  mucUser: 'http://jabber.org/protocol/muc#user',
+} as const;
