@@ -1,0 +1,67 @@
+/*
+ * loop.h: one event loop per thread: raw epoll, level-triggered, with a timer wheel. Everything in it belongs to
+ * the thread that runs it; the one exception is loop_wake. Embedded structs, no allocation per watch or timer.
+ */
+#ifndef CONFAB_NET_LOOP_H
+#define CONFAB_NET_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct loop;
+
+/* A file descriptor watched. Zeroed fd is not "none": set fd before loop_add. */
+struct loop_watch {
+    int fd;
+    void (*ready)(struct loop_watch *watch, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP ... */
+};
+
+/* Zeroed is a timer at rest (list_init not needed). */
+struct loop_timer {
+    struct link link;
+    int64_t due_ms; /* 0: at rest */
+    void (*fire)(struct loop_timer *timer, int64_t now_ms);
+};
+
+/* What is called once at the end of the turn in which it was asked for, then forgotten. Zeroed is at rest. */
+struct loop_deferred {
+    struct link link;
+    bool queued;
+    void (*run)(struct loop_deferred *deferred);
+};
+
+struct loop *loop_new(void);
+void loop_free(struct loop **loop);
+
+int loop_add(struct loop *loop, struct loop_watch *watch, uint32_t events);
+void loop_mod(struct loop *loop, struct loop_watch *watch, uint32_t events);
+/* Events of this watch that are already in hand are dropped too. The fd stays open. */
+void loop_del(struct loop *loop, struct loop_watch *watch);
+
+/* Sets or moves. A time in the past fires in the next turn. Granularity: 8 ms, never early. Cheap to move far ahead. */
+void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms);
+void loop_timer_cancel(struct loop *loop, struct loop_timer *timer); /* idempotent */
+
+void loop_defer(struct loop *loop, struct loop_deferred *deferred);
+void loop_undefer(struct loop *loop, struct loop_deferred *deferred); /* idempotent */
+
+/* Any thread: makes a sleeping loop return soon. Cheap when it is awake or has been woken already. */
+void loop_wake(struct loop *loop);
+/*
+ * One turn: waits (not at all when `busy`), runs what is ready, then the timers, then the deferred.
+ * The caller drains its mailbox before and after; see loop_sleeping.
+ */
+void loop_turn(struct loop *loop, bool busy);
+/*
+ * Before it may sleep a thread says so, looks at its mailbox once more, and then calls loop_turn(busy = something was there).
+ * Producers call loop_wake after pushing: it writes to the eventfd only if the loop sleeps or is about to.
+ */
+void loop_sleeping(struct loop *loop);
+
+/* Of this turn, CLOCK_MONOTONIC in ms; and wall-clock microseconds since 1970. */
+int64_t loop_now_ms(const struct loop *loop);
+int64_t loop_wall_us(const struct loop *loop);
+
+#endif
