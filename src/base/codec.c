@@ -144,12 +144,15 @@ size_t utf8_put(char *out, uint32_t c) {
     return len;
 }
 
-/* How many of the first bytes are ASCII, counted in words of eight. */
-static size_t ascii_run(struct str s) {
+#define EACH_BYTE(b) (0x0101010101010101u * (b))
+
+/* How many of the first bytes are ASCII and not below `least`, counted in words of eight. */
+static size_t ascii_run(struct str s, uint64_t least) {
     size_t i = 0;
     for (uint64_t word; i + 8 <= s.len; i += 8) {
         memcpy(&word, s.p + i, 8);
-        if (word & 0x8080808080808080u) break;
+        /* The top bit of a byte: its own, or the borrow of one below `least` (or, too careful, of a neighbour). */
+        if ((word | (word - EACH_BYTE(least))) & EACH_BYTE(0x80)) break;
     }
     return i;
 }
@@ -157,7 +160,7 @@ static size_t ascii_run(struct str s) {
 bool utf8_valid(struct str s) {
     uint32_t c;
     while (s.len) {
-        size_t n = ascii_run(s);
+        size_t n = ascii_run(s, 0);
         if (n == 0) n = utf8_next(s, &c);
         if (n == 0) return false;
         s = str_from(s, n);
@@ -165,12 +168,18 @@ bool utf8_valid(struct str s) {
     return true;
 }
 
+static bool is_xml_char(uint32_t c) {
+    return c >= 0x20 ? c != 0xfffe && c != 0xffff : c == '\t' || c == '\n' || c == '\r';
+}
+
 bool utf8_valid_xml(struct str s) {
     uint32_t c = 0;
     while (s.len) {
-        size_t n = utf8_next(s, &c);
-        if (n == 0 || c == 0xfffe || c == 0xffff) return false;
-        if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') return false;
+        size_t n = ascii_run(s, 0x20);
+        if (n == 0) {
+            n = utf8_next(s, &c);
+            if (n == 0 || !is_xml_char(c)) return false;
+        }
         s = str_from(s, n);
     }
     return true;

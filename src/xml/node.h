@@ -21,7 +21,7 @@ struct xml_attr {
 
 struct xml_node {
     struct str name; /* local name; STR_NONE: this is text */
-    struct str ns;
+    struct str ns;   /* empty: no namespace */
     struct str text; /* of a text node, entities resolved */
     struct xml_attr *attrs;
     struct xml_node *first, *last; /* children */
@@ -65,6 +65,7 @@ struct xml_node *xml_copy_shallow(struct arena *arena, const struct xml_node *n)
 /* Everything, strings too: independent of the bytes and arena that it came from. */
 struct xml_node *xml_copy_deep(struct arena *arena, const struct xml_node *n);
 /* Removes direct children for which `match` is true; n must be one's own (new or a shallow copy). */
-void xml_remove_children(struct xml_node *n, bool (*match)(const struct xml_node *child, const void *arg), const void *arg);
+void xml_remove_children(struct xml_node *n, bool (*match)(const struct xml_node *child, const void *arg),
+                         const void *arg);
 
 #endif

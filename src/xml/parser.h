@@ -36,13 +36,12 @@ enum xml_error {
 
 /* --- framing --- */
 
-/* Zeroed is the start of a stream. Belongs to one connection. 16 bytes. */
+/* Zeroed is the start of a stream. Belongs to one connection. 8 bytes. */
 struct xml_framer {
     uint32_t scanned; /* bytes of the current frame that were looked at already */
     uint16_t depth;   /* inside the current top-level element */
     uint8_t state;    /* private */
     uint8_t in_stream;
-    uint32_t keep_a, keep_b; /* private */
 };
 
 enum xml_frame_kind {
@@ -72,7 +71,10 @@ struct xml_scope {
     const struct str (*prefixes)[2];
 };
 
-/* One complete element, nothing before and behind it but white space. The tree borrows `bytes`. On an error *out stays untouched. */
+/*
+ * One complete element, nothing before and behind it but white space. The tree borrows `bytes`; namespace declarations
+ * are not in it as attributes. scope NULL: none in force. On an error *out stays untouched.
+ */
 enum xml_error xml_parse(struct arena *arena, struct str bytes, const struct xml_scope *scope,
                          const struct xml_limits *limits, struct xml_node **out);
 /*
