@@ -181,6 +181,11 @@ export interface Session {
   signOut(): Promise<void>;
   /** Try to connect now. */
   reconnect(): void;
+  /**
+   * Added by the store: called for each new message from somebody else that has just come (not for history), in one tab
+   * only, for the sound. Returns how to stop listening.
+   */
+  onIncoming(listener: (message: Message) => void): () => void;
 }
 
 export interface Settings {
@@ -196,6 +201,11 @@ export interface Settings {
 
 /** The whole app, above accounts. */
 export interface App {
+  /**
+   * Added by the store: false for the few milliseconds until it is known whether anybody has signed in here; until then
+   * show neither the sign-in view nor a session.
+   */
+  ready: ReadonlySignal<boolean>;
   /** Accounts known to this browser, in the order they were added. */
   accounts: ReadonlySignal<readonly Account[]>;
   /** The one on screen; undefined: show sign-in. */
