@@ -35,6 +35,7 @@ struct conn_ops {
      * Bytes to look at: the unread ones from before and the new ones, in one piece. Returns how many are consumed; the rest
      * is kept and comes again with the next (conn limits it to unread_max: more is on_closed with ERR_LIMIT).
      * May close, pause, detach or write to the conn; not free it. After conn_detach/conn_close the rest is kept, and not called again.
+     * (The rest is put aside after the return: who hands the conn to another thread from in here uses conn_detach_at.)
      */
     size_t (*on_data)(struct conn *conn, struct str bytes);
     /* What waited has gone out below the low mark (a quarter of out_high) after having been above out_high, or to zero after conn_ask_drain. */
@@ -42,7 +43,9 @@ struct conn_ops {
     /* TLS is up (conn_start_tls). */
     void (*on_secure)(struct conn *conn);
     /* The other side or the socket ended it; err: ERR_CLOSED (orderly EOF), ERR_IO, ERR_TLS, ERR_LIMIT (output above out_max or
-     * unread above unread_max). Not called after conn_close by ourselves, but for on_closed(0) when conn_close has flushed. */
+     * unread above unread_max), ERR_INVALID (plain bytes behind a STARTTLS). After an EOF what is queued is still sent, for half a
+     * minute at most, before this is called. It comes from the end of a turn or a timer, never from within another call, and may
+     * conn_free the conn (no other callback may). Not called after conn_close by ourselves, but for on_closed(0) when conn_close has flushed. */
     void (*on_closed)(struct conn *conn, int err);
 };
 
@@ -57,10 +60,13 @@ struct conn_limits {
 struct conn *conn_new(int fd, const struct net_address *peer, const struct conn_limits *limits);
 void conn_free(struct conn **conn); /* closes the fd at once; idempotent on NULL */
 
-/* On to a loop, with these callbacks. Unread bytes are offered at once (in the next turn), so none is lost on the way. */
+/* On to a loop, with these callbacks; not paused. Unread bytes are offered at once (in the next turn), so none is lost on the way. */
 void conn_attach(struct conn *conn, struct loop *loop, const struct conn_ops *ops, void *owner);
 /* Off its loop. Pending output moves along and is sent by the next loop. */
 void conn_detach(struct conn *conn);
+/* Inside on_data: the first `consumed` bytes are done, the rest is kept now, and what on_data returns does not count: the conn may go to
+ * another thread at once. The offered bytes are no longer valid. */
+void conn_detach_at(struct conn *conn, size_t consumed);
 void *conn_owner(const struct conn *conn);
 /* Other callbacks and owner on the same loop (a protocol upgrade). */
 void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *owner);
@@ -68,6 +74,9 @@ void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *owner);
 /* Server-side TLS from here on (after what was queued has been sent; unread plain bytes must be none: else ERR_INVALID, the
  * STARTTLS injection). on_secure comes when it is up, on_closed when it fails. */
 int conn_start_tls(struct conn *conn, struct tls_context *ctx);
+/* Leaves unconsumed bytes in the socket instead of keeping them, so that TLS may follow in the same packet: for a PROXY header. Plain
+ * connections only, before anything is unread. */
+void conn_peek(struct conn *conn, bool on);
 const struct tls *conn_tls(const struct conn *conn); /* NULL: plain */
 const struct net_address *conn_peer(const struct conn *conn);
 

@@ -2,6 +2,7 @@
  * tls.h: TLS 1.2 and 1.3 by OpenSSL 3 on the descriptor itself (SSL_set_fd, RELEASE_BUFFERS): the only file of net/ that
  * includes OpenSSL. An idle session costs about 14 KB of it; a thinner record layer may come behind the same face.
  * A tls session may move between threads; one at a time uses it.
+ * OpenSSL writes with write(2): the program must ignore SIGPIPE.
  */
 #ifndef CONFAB_NET_TLS_H
 #define CONFAB_NET_TLS_H
