@@ -1,6 +1,7 @@
 /*
  * jid.h: addresses by RFC 7622 (PRECIS on libunistring, with an ASCII fast path). A struct jid is always normalised,
- * so equal addresses are equal bytes; making one twice changes nothing. Limits (1023 bytes a part) hold after normalisation.
+ * so equal addresses are equal bytes; making one twice changes nothing. Limits (1023 bytes a part) hold after
+ * normalisation.
  */
 #ifndef CONFAB_XMPP_JID_H
 #define CONFAB_XMPP_JID_H

@@ -64,9 +64,10 @@ struct stanza {
 /* Whether an element of namespace jabber:client is a stanza at all; false: unsupported-stanza-type or such. */
 bool stanza_kind_of(const struct xml_node *el, enum stanza_kind *out);
 /*
- * Reads kind, type, addresses, id. What is wrong with it comes as a stanza error (JID_MALFORMED, BAD_REQUEST: an IQ without
- * id, with a wrong type, or a get/set without exactly one child), while *out is filled as far as it could be, so that the
- * error can be addressed. STANZA_ERR_NONE: all is well.
+ * Reads kind, type, addresses, id. What is wrong with it comes as a stanza error (JID_MALFORMED, BAD_REQUEST: an IQ
+ * without id, with a wrong type, or a get/set without exactly one child), while *out is filled as far as it could be,
+ * so that the error can be addressed; a type that is none is read as one that may be answered. STANZA_ERR_NONE: all is
+ * well. For what stanza_kind_of accepts (CHECKed).
  */
 enum stanza_error stanza_read(struct arena *arena, const struct xml_node *el, struct stanza *out);
 
@@ -74,8 +75,9 @@ struct str stanza_type_name(enum stanza_type type); /* value of the attribute; S
 /* type is error or result: what must never be answered. */
 bool stanza_is_answer(const struct stanza *s);
 
-/* The error that answers `s` (from and to exchanged, id kept); text may be STR_NONE. For anything but an answer (CHECKed). */
-struct xml_node *stanza_error_reply(struct arena *arena, const struct stanza *s, enum stanza_error error, struct str text);
+/* The error that answers `s` (from and to exchanged, id kept); text may be STR_NONE. Not for an answer (CHECKed). */
+struct xml_node *stanza_error_reply(struct arena *arena, const struct stanza *s, enum stanza_error error,
+                                    struct str text);
 /* <iq type='result'> with from/to exchanged; append the payload to it. */
 struct xml_node *iq_result(struct arena *arena, const struct stanza *s);
 /* `el` with other addresses: a shallow copy. An absent address removes the attribute. */
