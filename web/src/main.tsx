@@ -1,0 +1,4 @@
+import { createApp } from './store/app';
+import { start } from './ui/app';
+
+start(createApp(), document.getElementById('shell')!);

@@ -1,0 +1,57 @@
+// The root of all views. It is given the store (the real one, or a made-up one in the tests) and knows nothing else.
+import { effect } from '@preact/signals';
+import { render } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import type { App } from '../store/model';
+import { startAlerts } from './alerts';
+import { AppContext, SessionContext } from './context';
+import './css/tokens.css';
+import './css/base.css';
+import './css/kit.css';
+import './css/frame.css';
+import './css/list.css';
+import './css/log.css';
+import './css/composer.css';
+import './css/details.css';
+import './css/settings.css';
+import './css/login.css';
+import { Frame } from './frame/frame';
+import { settleAll } from './kit/toast';
+import { Login } from './login/login';
+import { applyLook, measure } from './look';
+import { go } from './router';
+import { startShortcuts } from './shortcuts';
+
+function Root({ app }: { app: App }) {
+  const session = app.session.value;
+  const address = session?.account.address;
+  const before = useRef(address);
+  // Another account has other chats: begin at its list.
+  if (before.current !== address) {
+    if (before.current !== undefined) {
+      settleAll();
+      go({ page: 'chats' }, true);
+    }
+    before.current = address;
+  }
+  useEffect(() => startShortcuts(() => app.session.peek()), [app]);
+  return (
+    <AppContext.Provider value={app}>
+      {session ? (
+        <SessionContext.Provider value={session}>
+          <Frame key={address} />
+        </SessionContext.Provider>
+      ) : (
+        <Login />
+      )}
+    </AppContext.Provider>
+  );
+}
+
+export function start(app: App, shell: HTMLElement): void {
+  effect(() => applyLook(app.settings.value));
+  measure(shell);
+  new ResizeObserver(() => measure(shell)).observe(shell);
+  startAlerts(app);
+  render(<Root app={app} />, shell);
+}

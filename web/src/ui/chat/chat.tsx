@@ -1,0 +1,21 @@
+import { useEffect, useMemo } from 'preact/hooks';
+import type { Address } from '../../store/model';
+import { useSession } from '../context';
+import { t } from '../i18n';
+import { Composer } from './composer';
+import { ChatHeader } from './header';
+import { Log } from './log';
+
+export function ChatPane({ address }: { address: Address }) {
+  const session = useSession();
+  const chat = useMemo(() => session.chat(address), [session, address]);
+  const timeline = useMemo(() => session.timeline(address), [session, address]);
+  useEffect(() => () => timeline.close(), [timeline]);
+  return (
+    <section class="main" aria-label={t('chat.label')}>
+      <ChatHeader chat={chat} />
+      <Log key={address} chat={chat} timeline={timeline} />
+      <Composer key={address} chat={chat} />
+    </section>
+  );
+}

@@ -1,0 +1,208 @@
+// Where one writes. What was typed is never lost: each input goes to the store as a draft, and a message that the
+// store could not take comes back into the field.
+import { useSignal, useSignalEffect } from '@preact/signals';
+import type { FunctionComponent } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import type { Chat } from '../../store/model';
+import { chatName, useApp, useContact, useSession } from '../context';
+import { t } from '../i18n';
+import { Button, IconButton } from '../kit/controls';
+import { toast } from '../kit/toast';
+import { touch } from '../look';
+import { addContact } from '../people/add-contact';
+import { setBlocked } from '../people/pending';
+import { useCompletion } from './complete';
+
+type Picker = FunctionComponent<{ pick(sign: string): void; close(): void }>;
+
+function scrollLog(from: Element, pages: number): void {
+  const log = from.closest('.main')?.querySelector('.log');
+  log?.scrollBy({ top: pages * log.clientHeight * 0.9 });
+}
+
+function useEmojiPicker() {
+  const open = useSignal(false);
+  const picker = useSignal<Picker | undefined>(undefined);
+  const toggle = async () => {
+    open.value = !open.value;
+    if (!open.value || picker.value) return;
+    try {
+      const { EmojiPicker } = await import('../emoji/picker');
+      picker.value = EmojiPicker;
+    } catch {
+      open.value = false;
+      toast(t('emoji.unavailable'), { bad: true });
+    }
+  };
+  return { open, picker, toggle };
+}
+
+export function Composer({ chat }: { chat: Chat }) {
+  const app = useApp();
+  const session = useSession();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const filled = useSignal(chat.draft.peek().trim() !== '');
+  const emoji = useEmojiPicker();
+  const contact = useContact(session, chat.address);
+  const name = chatName(chat);
+
+  const fit = () => {
+    const el = field.current;
+    if (!el) return;
+    const most = (el.closest('.main')?.clientHeight ?? innerHeight) * 0.4;
+    el.style.height = 'auto';
+    el.style.height = `${Math.min(el.scrollHeight, most)}px`;
+    el.style.overflowY = el.scrollHeight > most ? 'auto' : 'hidden';
+  };
+  const changed = () => {
+    const text = field.current!.value;
+    filled.value = text.trim() !== '';
+    session.setDraft(chat.address, text);
+    session.setTyping(chat.address, text.trim() !== '');
+    fit();
+  };
+  const complete = useCompletion(field, changed);
+
+  useLayoutEffect(() => {
+    field.current!.value = chat.draft.peek();
+    fit();
+    // On a phone the keyboard would cover what one came to read.
+    if (!touch.matches) field.current?.focus({ preventScroll: true });
+  }, [chat.address, contact?.blocked]);
+  useEffect(() => {
+    const observer = new ResizeObserver(fit);
+    if (field.current?.parentElement) observer.observe(field.current.parentElement);
+    return () => {
+      observer.disconnect();
+      session.setTyping(chat.address, false);
+    };
+  }, [chat.address]);
+  // A draft that another tab or device wrote appears here, unless one is writing.
+  useSignalEffect(() => {
+    const text = chat.draft.value;
+    const el = field.current;
+    if (el && el.value !== text && document.activeElement !== el) {
+      el.value = text;
+      filled.value = text.trim() !== '';
+      fit();
+    }
+  });
+
+  const send = async () => {
+    const el = field.current!;
+    const body = el.value.trim();
+    if (!body) return;
+    el.value = '';
+    changed();
+    try {
+      await session.send(chat.address, body);
+    } catch {
+      // Not even the outbox took it: give it back, before whatever has been typed since.
+      el.value = el.value ? `${body}\n${el.value}` : body;
+      changed();
+      toast(t('composer.notTaken'), { bad: true });
+    }
+  };
+
+  const insert = (text: string) => {
+    const el = field.current!;
+    el.setRangeText(text, el.selectionStart, el.selectionEnd, 'end');
+    changed();
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.isComposing || event.keyCode === 229) return;
+    if (complete.onKey(event)) return;
+    const command = event.ctrlKey || event.metaKey;
+    const sends = app.settings.peek().enterSends && !touch.matches;
+    if (event.key === 'Enter' && !event.altKey && (command || (sends && !event.shiftKey))) {
+      event.preventDefault();
+      void send();
+    } else if (event.key === 'PageUp' || event.key === 'PageDown') {
+      event.preventDefault();
+      scrollLog(field.current!, event.key === 'PageUp' ? -1 : 1);
+    }
+  };
+
+  if (contact?.blocked) {
+    return (
+      <footer class="composer">
+        <div class="col">
+          <div class="box box-note">
+            <p>{t('composer.blocked', { name })}</p>
+            <Button look="soft" small onClick={() => void setBlocked(session, chat.address, name, false)}>
+              {t('contact.unblock')}
+            </Button>
+          </div>
+        </div>
+      </footer>
+    );
+  }
+  const stranger = chat.kind === 'person' && !contact && !session.firstStart.value && session.ready.value;
+  const Emoji = emoji.picker.value;
+  return (
+    <footer class="composer">
+      <div class="col composer-col">
+        {stranger && (
+          <div class="stranger">
+            <span>{t('composer.stranger', { name })}</span>
+            <Button small onClick={() => addContact(chat.address)}>
+              {t('composer.add')}
+            </Button>
+          </div>
+        )}
+        <div class="composer-in">
+          {complete.view}
+          {emoji.open.value && Emoji && (
+            <Emoji
+              pick={insert}
+              close={() => {
+                emoji.open.value = false;
+                field.current?.focus();
+              }}
+            />
+          )}
+          <div class="box">
+            <div class="line">
+              <textarea
+                ref={field}
+                rows={1}
+                dir="auto"
+                aria-label={t('composer.label', { name })}
+                aria-autocomplete="list"
+                aria-controls={complete.open ? 'complete' : undefined}
+                aria-activedescendant={complete.open ? `complete-${complete.at}` : undefined}
+                placeholder={t('composer.placeholder')}
+                enterkeyhint={app.settings.value.enterSends && !touch.matches ? 'send' : 'enter'}
+                onInput={() => {
+                  changed();
+                  complete.look();
+                }}
+                onKeyDown={onKeyDown}
+                onBlur={() => session.setTyping(chat.address, false)}
+              />
+              <IconButton
+                class="emoji-button"
+                icon="smile"
+                label={t('emoji.title')}
+                aria-expanded={emoji.open.value}
+                onClick={emoji.toggle}
+              />
+              <IconButton
+                icon="send"
+                label={t('composer.send')}
+                class={filled.value ? 'ib-accent send' : 'send'}
+                aria-disabled={!filled.value}
+                onPointerDown={(event) => event.preventDefault()}
+                onClick={() => {
+                  void send();
+                  field.current?.focus();
+                }}
+              />
+            </div>
+          </div>
+        </div>
+      </div>
+    </footer>
+  );
+}

@@ -1,0 +1,206 @@
+// The messages of one chat. What is drawn and where the eye stays is LogWindow's; what is said is here.
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import type { Chat, Timeline } from '../../store/model';
+import { chatName, useSession } from '../context';
+import { t } from '../i18n';
+import { rem } from '../look';
+import { dayName, startOfDay, today } from '../time';
+import { JumpButton } from './jump';
+import { Beginning, LogSkeleton, Typing } from './log-parts';
+import { Row } from './row';
+import { shapeOf } from './shape';
+import { LogWindow } from './window';
+
+interface Props {
+  chat: Chat;
+  timeline: Timeline;
+}
+
+/** Marks read only what was really in front of somebody. */
+const looking = () => document.visibilityState === 'visible' && document.hasFocus();
+
+export function Log({ chat, timeline }: Props) {
+  const session = useSession();
+  const view = useMemo(() => new LogWindow(), [timeline]);
+  const scroller = useRef<HTMLDivElement>(null);
+  const above = useRef<HTMLDivElement>(null);
+  const below = useRef<HTMLDivElement>(null);
+  const rows = useRef<HTMLDivElement>(null);
+  const opened = useRef(false);
+  const arrived = useRef(new Set<string>());
+  const told = useRef(-1);
+  const spoken = useSignal('');
+  const scrolling = useSignal(false);
+  const fresh = useSignal(0);
+
+  const messages = timeline.messages.value;
+  const firstUnread = timeline.firstUnread.value;
+  const older = timeline.older.value;
+  const cold = timeline.cold.value;
+  const name = chatName(chat);
+
+  // What came at the end since the last drawing: say it, let it fade in, and follow one's own words down.
+  const known = view.messages;
+  if (messages !== known) {
+    const before = known.at(-1);
+    if (before && opened.current) {
+      for (let i = messages.length - 1; i >= 0 && i > messages.length - 20; i--) {
+        const message = messages[i]!;
+        if (message.key === before.key || message.time < before.time) break;
+        arrived.current.add(message.key);
+        if (!message.mine) spoken.value = `${name}: ${message.body.slice(0, 300)}`;
+      }
+      setTimeout(() => arrived.current.clear(), 400);
+    }
+    const last = messages.at(-1);
+    const mineCame = opened.current && last?.mine && last.key !== before?.key && messages.length > known.length;
+    view.update(messages);
+    if (mineCame) queueMicrotask(() => view.toEnd());
+  }
+  const [from, to] = view.range.value;
+
+  useLayoutEffect(
+    () =>
+      view.attach(
+        { scroller: scroller.current!, above: above.current!, below: below.current!, rows: rows.current! },
+        rem.peek(),
+      ),
+    [view],
+  );
+
+  // Opens at the first unread message, or at the end when everything unread is in sight there.
+  useLayoutEffect(() => {
+    if (opened.current || messages.length === 0) return;
+    opened.current = true;
+    const row = firstUnread ? messages.findIndex((message) => message.key === firstUnread) : -1;
+    if (row >= 0 && !view.fitsFrom(row)) view.toRow(row, scroller.current!.clientHeight * 0.2);
+    else view.toEnd();
+  }, [messages, firstUnread, view]);
+
+  useLayoutEffect(() => view.settle());
+
+  const look = () => {
+    if (looking() && view.lastSeen > told.current) {
+      told.current = view.lastSeen;
+      const message = view.messages[view.lastSeen];
+      if (message) timeline.seen(message.key);
+    }
+    let count = 0;
+    const all = view.messages;
+    for (let i = all.length - 1; i > view.lastSeen && count < 100; i--) if (!all[i]!.mine) count++;
+    fresh.value = count;
+    if (timeline.older.peek() === 'more' && view.above < 1500) void timeline.loadOlder();
+  };
+  view.onSettled = look;
+
+  useEffect(() => {
+    addEventListener('focus', look);
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      removeEventListener('focus', look);
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [view]);
+  // Older messages came or failed to: there may still be room above.
+  useEffect(look, [older]);
+
+  // The day in sight: only while one scrolls, then it steps aside.
+  const day = useComputed(() => {
+    const message = timeline.messages.value[view.topRow.value];
+    void today.value;
+    return message ? dayName(startOfDay(message.time)) : '';
+  });
+  useEffect(() => {
+    let timer = 0;
+    const onScroll = () => {
+      scrolling.value = !view.atEnd;
+      clearTimeout(timer);
+      timer = window.setTimeout(() => {
+        scrolling.value = false;
+      }, 1200);
+    };
+    const el = scroller.current!;
+    el.addEventListener('scroll', onScroll, { passive: true });
+    return () => {
+      clearTimeout(timer);
+      el.removeEventListener('scroll', onScroll);
+    };
+  }, [view]);
+  useSignalEffect(() => {
+    // A focused message that scrolls out of what is drawn leaves the focus to the log.
+    void view.range.value;
+    if (document.activeElement === document.body && rows.current?.dataset.had)
+      scroller.current?.focus({ preventScroll: true });
+  });
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('.lrow');
+    const step = event.key === 'ArrowUp' ? -1 : event.key === 'ArrowDown' ? 1 : 0;
+    if (step !== 0 && !event.altKey && !event.ctrlKey && !event.metaKey) {
+      let next: HTMLElement | undefined;
+      if (focused) next = (step < 0 ? focused.previousElementSibling : focused.nextElementSibling) as HTMLElement;
+      else next = view.rowElement(Math.min(view.lastSeen, view.messages.length - 1)) ?? view.rowElement(to - 1);
+      const article = next?.querySelector<HTMLElement>('.msg');
+      if (!article) return;
+      article.focus({ preventScroll: true });
+      article.scrollIntoView({ block: 'nearest' });
+    } else if (event.key === 'End') view.toEnd();
+    else return;
+    event.preventDefault();
+  };
+
+  const drawn = [];
+  for (let i = from; i < Math.min(to, messages.length); i++) {
+    const message = messages[i]!;
+    const shape = shapeOf(messages, i, firstUnread);
+    drawn.push(
+      <Row
+        key={message.key}
+        message={message}
+        name={name}
+        day={shape.day}
+        fresh={shape.fresh}
+        first={shape.first}
+        arrived={arrived.current.has(message.key)}
+      />,
+    );
+  }
+
+  const empty = messages.length === 0;
+  return (
+    <div class="log-box">
+      {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: one tab stop; arrows walk the messages. */}
+      <div
+        class="log"
+        ref={scroller}
+        role="log"
+        aria-live="off"
+        aria-label={t('log.label', { name })}
+        aria-busy={cold || undefined}
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        onFocusCapture={(event) => {
+          if (rows.current?.contains(event.target as Node)) rows.current.dataset.had = '1';
+          else delete rows.current?.dataset.had;
+        }}
+      >
+        <div class="col">
+          {empty && cold && session.firstStart.value && <LogSkeleton />}
+          {!(empty && cold) && <Beginning chat={chat} older={older} empty={empty} />}
+          <div ref={above} />
+          <div ref={rows}>{drawn}</div>
+          <div ref={below} />
+          <Typing chat={chat} />
+        </div>
+      </div>
+      <div class={`day day-float ${scrolling.value ? 'on' : ''}`} aria-hidden="true">
+        <span>{day}</span>
+      </div>
+      <JumpButton shown={view.away} count={fresh} go={() => view.toEnd()} />
+      <p class="sr" role="status">
+        {spoken}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,47 @@
+// Every word on a screen comes from lang/<language>.json through t(). Plurals: `key_one`, `key_other` (and what
+// else the language has), chosen by the parameter `n`. Parameters are text, so nothing here can become markup.
+import type { ComponentChildren } from 'preact';
+import en from '../lang/en.json';
+
+type Strip<K extends string> = K extends `${infer B}_one` ? B : K extends `${infer B}_other` ? B : K;
+export type Key = Strip<keyof typeof en>;
+type Params = Record<string, string | number>;
+
+let words: Record<string, string> = en;
+export let language = 'en';
+let plurals = new Intl.PluralRules(language);
+
+/** For another language file of the same shape; views have to be drawn anew after it. */
+export function useLanguage(tag: string, table: Record<string, string>): void {
+  language = tag;
+  words = { ...en, ...table };
+  plurals = new Intl.PluralRules(tag);
+  document.documentElement.lang = tag;
+  document.documentElement.dir = /^(ar|fa|he|ur)\b/.test(tag) ? 'rtl' : 'ltr';
+}
+
+function pattern(key: Key, n: string | number | undefined): string {
+  if (typeof n === 'number') {
+    const found = words[`${key}_${plurals.select(n)}`] ?? words[`${key}_other`];
+    if (found !== undefined) return found;
+  }
+  return words[key] ?? key;
+}
+
+export function t(key: Key, params: Params = {}): string {
+  return pattern(key, params.n).replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = params[name];
+    return typeof value === 'number' ? number(value) : (value ?? '');
+  });
+}
+
+/** The same with nodes as parameters: a name in bold, a key cap, a link. */
+export function tn(key: Key, params: Record<string, ComponentChildren>): ComponentChildren[] {
+  return pattern(key, undefined)
+    .split(/(\{\w+\})/)
+    .map((part) => (part.startsWith('{') ? params[part.slice(1, -1)] : part));
+}
+
+export function number(n: number): string {
+  return new Intl.NumberFormat(language).format(n);
+}

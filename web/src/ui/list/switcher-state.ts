@@ -1,0 +1,6 @@
+import { signal } from '@preact/signals';
+
+export const switcherOpen = signal(false);
+export function openSwitcher(): void {
+  switcherOpen.value = true;
+}

@@ -1,0 +1,48 @@
+import { useState } from 'preact/hooks';
+import type { ContactRequest } from '../../store/model';
+import { useSession } from '../context';
+import { t, tn } from '../i18n';
+import { Avatar } from '../kit/avatar';
+import { Button } from '../kit/controls';
+import { acceptRequest, leaving, refuseRequest } from './pending';
+
+/** Someone wants to write: answer here, without opening anything. */
+export function RequestCard({ request }: { request: ContactRequest }) {
+  const session = useSession();
+  const [busy, setBusy] = useState(false);
+  if (leaving.value.has(request.address)) return null;
+  const { address, name } = request;
+  return (
+    <section class="request" aria-label={t('request.label', { name })}>
+      <Avatar name={name} address={address} />
+      <div class="request-who">
+        <p class="request-head">{tn('request.wants', { name: <bdi>{name}</bdi> })}</p>
+        <p dir="ltr" class="clip">
+          {address}
+        </p>
+        {request.text && (
+          <p class="request-text" dir="auto">
+            {request.text}
+          </p>
+        )}
+      </div>
+      <div class="acts">
+        <Button
+          look="soft"
+          small
+          busy={busy}
+          onClick={async () => {
+            setBusy(true);
+            await acceptRequest(session, address);
+            setBusy(false);
+          }}
+        >
+          {t('request.accept')}
+        </Button>
+        <Button look="line" small onClick={() => refuseRequest(session, address, name)}>
+          {t('request.notNow')}
+        </Button>
+      </div>
+    </section>
+  );
+}

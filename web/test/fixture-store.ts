@@ -1,0 +1,536 @@
+// A made-up store: the same contract as the real one (src/store/model.ts), filled with nothing, little or very much,
+// so that the views can be looked at and tested without a server. Never part of the product's build.
+import { computed, type Signal, signal } from '@preact/signals';
+import type {
+  Account,
+  Address,
+  App,
+  Availability,
+  Chat,
+  Connection,
+  Contact,
+  ContactRequest,
+  Failure,
+  Mark,
+  Message,
+  Presence,
+  Session,
+  Settings,
+  Timeline,
+} from '../src/store/model';
+
+export type Content = 'empty' | 'little' | 'full' | 'first';
+
+export interface FixtureOptions {
+  content: Content;
+  signedIn: boolean;
+  connection: Connection['state'];
+  settings?: Partial<Settings>;
+  accounts?: number;
+  registrationOpen?: boolean;
+}
+
+const ME = 'alex@example.org';
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+const later = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
+
+interface MutableChat extends Chat {
+  presence: Signal<Presence>;
+  unread: Signal<number>;
+  draft: Signal<string>;
+  typing: Signal<boolean>;
+  activity: Signal<number>;
+  messages: Signal<readonly Message[]>;
+  firstUnread: Signal<string | undefined>;
+  older: Signal<'more' | 'loading' | 'start' | 'offline'>;
+}
+
+let serial = 0;
+function message(chat: Address, mine: boolean, time: number, body: string, mark: Mark = 'read'): Message {
+  return { key: `m${++serial}`, chat, from: mine ? ME : chat, mine, time, body, mark: mine ? mark : 'sent' };
+}
+
+/** Today at hour:minute, or earlier by whole days; always the same figures on screen. */
+function at(hour: number, minute: number, daysAgo = 0): number {
+  const date = new Date(Date.now() - daysAgo * DAY);
+  return date.setHours(hour, minute, 0, 0);
+}
+
+const FAILURE: Failure = { code: 'unreachable', text: 'Not sent: the server of this person did not answer.' };
+
+function miaTalk(chat: Address): Message[] {
+  const say = (mine: boolean, h: number, m: number, body: string, mark?: Mark, days = 0) =>
+    message(chat, mine, at(h, m, days), body, mark);
+  return [
+    say(false, 18, 2, 'I’ve booked the cabin for the 12th 🎉', undefined, 1),
+    say(false, 18, 3, 'Two nights, a wood stove and no reception. Perfect.', undefined, 1),
+    say(true, 18, 14, 'I can drive four, leaving Friday at four.', 'read', 1),
+    say(true, 18, 15, 'Route and packing list are here: https://example.org/cabin (bring boots).', 'read', 1),
+    say(false, 6, 10, 'The lake this morning. Ten past six, not a soul.'),
+    say(true, 6, 24, 'Wow. Is that from our jetty?'),
+    say(true, 6, 24, 'You should have woken me'),
+    say(false, 6, 31, 'I knocked. Twice 😄'),
+    say(false, 6, 33, '/me puts the kettle on'),
+    say(true, 6, 40, 'Fair enough. Shall I bring anything tonight?'),
+    say(false, 6, 42, 'Just yourself. And maybe that bread?'),
+    say(true, 6, 43, 'Bread it is. See you at seven', 'delivered'),
+    say(true, 6, 44, '🎉🙌', 'sent'),
+  ];
+}
+
+function stateTalk(chat: Address): Message[] {
+  const base = at(6, 0);
+  const all = [
+    message(chat, true, base, 'Read: it has been seen', 'read'),
+    message(chat, true, base + 2 * MINUTE, 'Delivered: it is on one of their devices', 'delivered'),
+    message(chat, true, base + 3 * MINUTE, 'Stored: the server has it for good', 'sent'),
+    message(chat, true, base + 4 * MINUTE, 'Sending: not yet on the server', 'sending'),
+    { ...message(chat, true, base + 12 * MINUTE, 'Are we still on for Thursday?', 'failed'), failure: FAILURE },
+    {
+      ...message(chat, false, base + 13 * MINUTE, 'This message is encrypted for another of your devices.'),
+      opaque: true,
+    },
+  ];
+  return all;
+}
+
+const LONG_NAME =
+  'Bartholomew-Alexander von und zu Hohenstein-Wittelsbach-Schleswig-Holstein-Sonderburg (Northern Section)';
+const LONG_WORD = 'Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen';
+
+function edgeTalk(chat: Address): Message[] {
+  const base = at(5, 31);
+  return [
+    message(
+      chat,
+      false,
+      base,
+      'صباح الخير! هل نلتقي عند البحيرة الساعة 7؟ سأحضر معي الخبز والقهوة (Espresso)، وربما بعض التمر أيضًا.',
+    ),
+    message(chat, true, base + MINUTE, 'نعم، ممتاز 👌'),
+    message(chat, false, base + 2 * MINUTE, '週末の天気はどうですか？山の上はもう雪が降っているそうです。'),
+    message(
+      chat,
+      false,
+      base + 3 * MINUTE,
+      `${LONG_WORD} https://example.org/a/very/long/path/that/never/ends/and/keeps/going?with=parameters&and=more`,
+    ),
+    message(
+      chat,
+      true,
+      base + 4 * MINUTE,
+      `${'A long message goes on and on, as people do when they have something to say. '.repeat(14)}`,
+    ),
+    message(chat, true, base + 5 * MINUTE, 'ok'),
+    message(chat, false, base + 6 * MINUTE, 'one\ntwo\n\nfour lines, one of them empty'),
+    message(
+      chat,
+      false,
+      base + 7 * MINUTE,
+      '<script>alert(1)</script> & <b>not bold</b> javascript:alert(1) http://user@evil',
+    ),
+    message(chat, false, base + 8 * MINUTE, '👨‍👩‍👧‍👦'),
+  ];
+}
+
+const WORDS =
+  'the lake is quiet this morning and nobody has been here before us so we took the long way round and had bread'.split(
+    ' ',
+  );
+function manyMessages(chat: Address, count: number, end: number, seed = 1): Message[] {
+  let state = seed;
+  const random = () => {
+    state = (state * 1103515245 + 12345) & 0x7fffffff;
+    return state / 0x7fffffff;
+  };
+  const list: Message[] = [];
+  let time = end - count * 3 * MINUTE;
+  for (let i = 0; i < count; i++) {
+    time += random() * 6 * MINUTE;
+    const length = 1 + Math.floor(random() ** 3 * 60);
+    const body = Array.from({ length }, () => WORDS[Math.floor(random() * WORDS.length)]).join(' ');
+    list.push(message(chat, random() < 0.45, Math.min(time, end), `${i + 1}: ${body}`));
+  }
+  return list;
+}
+
+export interface Fixture extends App {
+  /** For tests: make things happen that other people would. */
+  receive(chat: Address, body: string): void;
+  setConnection(next: Connection): void;
+  setTypingOf(chat: Address, typing: boolean): void;
+  sent: { chat: Address; body: string }[];
+  seen: string[];
+}
+
+export function createFixture(options: FixtureOptions): Fixture {
+  const settings = signal<Settings>({
+    theme: 'system',
+    textSize: 100,
+    sound: true,
+    enterSends: true,
+    sendTyping: true,
+    sendRead: true,
+    ...options.settings,
+  });
+  const now = Date.now();
+  const states: Record<Connection['state'], Connection> = {
+    online: { state: 'online' },
+    following: { state: 'following' },
+    connecting: { state: 'connecting', since: now - 5000 },
+    waiting: { state: 'waiting', since: now - 9000, retryAt: now + 3_600_000 },
+    offline: { state: 'offline', since: now - 9000 },
+    ended: {
+      state: 'ended',
+      failure: { code: 'refused', text: 'The password of this account was changed on another device.' },
+    },
+  };
+  const connection = signal<Connection>(states[options.connection]);
+  const sent: Fixture['sent'] = [];
+  const seen: string[] = [];
+  const full = options.content === 'full';
+  const none = options.content === 'empty' || options.content === 'first';
+
+  // ---------- people ----------
+  const contacts = new Map<Address, Contact & { presence: Signal<Presence> }>();
+  const contactsVersion = signal(0);
+  const person = (
+    name: string,
+    address: Address,
+    availability: Availability = 'offline',
+    text = '',
+    extra: Partial<Contact> = {},
+  ) =>
+    contacts.set(address, {
+      address,
+      name,
+      subscription: 'both',
+      asked: false,
+      blocked: false,
+      ...extra,
+      presence: signal({ availability, text }),
+    });
+  if (!none) {
+    person('Mia', 'mia@example.org', 'online', '🛶 On the water until noon');
+    person('Noah', 'noah@example.org', 'away');
+    person('Lena', 'lena@example.org', 'online');
+    person('Omar', 'omar@example.org', 'busy', 'Writing, please only if it burns');
+    person('Sofia', 'sofia@example.net');
+    person('田中 由紀', 'yuki@example.jp', 'busy');
+    person('أمير', 'amir@example.org');
+    person('Paul', 'paul@example.org', 'offline', '', { subscription: 'none', asked: true });
+    person('Kofi', 'kofi@example.org', 'offline', '', { blocked: true, subscription: 'none' });
+    person('Hana', 'hana@example.org', 'away', 'back at three');
+  }
+  if (full) {
+    person(
+      LONG_NAME,
+      'bartholomew-alexander.hohenstein-wittelsbach@a-rather-long-domain.example.org',
+      'online',
+      'A status text that is much longer than any row of any list could ever show at once',
+    );
+    const kinds: Availability[] = ['online', 'away', 'busy', 'offline', 'offline'];
+    for (let i = 0; i < 10_000; i++)
+      person(`Person ${String(i).padStart(5, '0')}`, `person${i}@example.org`, kinds[i % 5]);
+  }
+  const contactOrder = signal<readonly Address[]>(
+    [...contacts.values()].sort((a, b) => a.name.localeCompare(b.name)).map((it) => it.address),
+  );
+  const blocked = signal<readonly Address[]>([...contacts.values()].filter((it) => it.blocked).map((it) => it.address));
+  const requests = signal<readonly ContactRequest[]>(
+    none
+      ? []
+      : [
+          { address: 'elif@example.net', name: 'Elif', text: 'We met at the regatta, remember?' },
+          ...(full
+            ? Array.from({ length: 12 }, (_, i) => ({
+                address: `stranger${i}@spam.example`,
+                name: i === 0 ? LONG_NAME : `stranger${i}`,
+                text: '',
+              }))
+            : []),
+        ],
+  );
+  const bump = () => {
+    contactsVersion.value++;
+  };
+
+  // ---------- chats ----------
+  const chats = new Map<Address, MutableChat>();
+  const chatOrder = signal<readonly Address[]>([]);
+  const chatOf = (address: Address): MutableChat => {
+    let made = chats.get(address);
+    if (!made) {
+      const messages = signal<readonly Message[]>([]);
+      const fallback = signal<Presence>({ availability: 'offline', text: '' });
+      made = {
+        address,
+        kind: address === ME ? 'self' : 'person',
+        name: computed(() => (contactsVersion.value, contacts.get(address)?.name ?? address)),
+        presence: contacts.get(address)?.presence ?? fallback,
+        last: computed(() => messages.value.at(-1)),
+        unread: signal(0),
+        draft: signal(''),
+        typing: signal(false),
+        activity: signal(0),
+        messages,
+        firstUnread: signal<string | undefined>(undefined),
+        older: signal<'more' | 'loading' | 'start' | 'offline'>('start'),
+      };
+      chats.set(address, made);
+    }
+    return made;
+  };
+  const fill = (address: Address, messages: Message[], unread = 0, draft = '') => {
+    const chat = chatOf(address);
+    chat.messages.value = messages;
+    chat.unread.value = unread;
+    chat.draft.value = draft;
+    chat.activity.value = messages.at(-1)?.time ?? 0;
+    if (unread > 0) chat.firstUnread.value = messages.at(-unread)?.key;
+  };
+  if (!none) {
+    fill('mia@example.org', miaTalk('mia@example.org'));
+    fill(
+      'lena@example.org',
+      manyMessages('lena@example.org', 40, at(5, 58)).concat(
+        message('lena@example.org', false, at(5, 58), 'Are you coming to the boathouse?'),
+        message('lena@example.org', false, at(5, 59), 'We start at nine'),
+      ),
+      2,
+    );
+    fill(
+      'noah@example.org',
+      [message('noah@example.org', false, at(5, 12), 'Here is the list')],
+      0,
+      'Could you send me the second page',
+    );
+    fill('omar@example.org', [message('omar@example.org', true, at(4, 20), 'The view from the top')]);
+    fill('sofia@example.net', stateTalk('sofia@example.net'));
+    fill('yuki@example.jp', [message('yuki@example.jp', false, at(9, 0, 2), '週末の天気はどうですか？')]);
+    fill('amir@example.org', [message('amir@example.org', false, at(9, 0, 3), 'شكراً جزيلاً، أراك غداً إن شاء الله')]);
+    fill('paul@example.org', [
+      message('paul@example.org', true, at(9, 0, 40), 'Hello Paul, this is Alex', 'delivered'),
+    ]);
+    fill(ME, [message(ME, true, at(8, 0, 1), 'Bread, candles, the big pot')]);
+  }
+  if (full) {
+    const long = 'bartholomew-alexander.hohenstein-wittelsbach@a-rather-long-domain.example.org';
+    fill(long, edgeTalk(long), 1284);
+    chatOf(long).firstUnread.value = undefined;
+    fill('person0@example.org', manyMessages('person0@example.org', 100_000, at(6, 50)), 0);
+    chatOf('person1@example.org').older.value = 'more';
+    fill('person1@example.org', manyMessages('person1@example.org', 60, at(3, 0), 7));
+    chatOf('person1@example.org').older.value = 'more';
+    fill('person2@example.org', manyMessages('person2@example.org', 400, at(3, 30), 9), 120);
+    for (let i = 3; i < 3000; i++)
+      fill(
+        `person${i}@example.org`,
+        [message(`person${i}@example.org`, i % 3 === 0, now - i * 37 * MINUTE, `${i}: ${LONG_WORD}`, 'delivered')],
+        i % 9 === 0 ? i % 140 : 0,
+      );
+  }
+  const sort = () => {
+    chatOrder.value = [...chats.values()]
+      .filter((it) => it.messages.peek().length > 0)
+      .sort((a, b) => b.activity.peek() - a.activity.peek())
+      .map((it) => it.address);
+  };
+  sort();
+  const allUnread = computed(() => chatOrder.value.reduce((sum, address) => sum + chatOf(address).unread.value, 0));
+
+  const put = (chat: MutableChat, it: Message) => {
+    chat.messages.value = [...chat.messages.peek(), it];
+    chat.activity.value = it.time;
+    sort();
+  };
+  const change = (chat: MutableChat, key: string, by: Partial<Message>) => {
+    chat.messages.value = chat.messages.peek().map((it) => (it.key === key ? { ...it, ...by } : it));
+  };
+  const findByKey = (key: string) =>
+    [...chats.values()].find((chat) => chat.messages.peek().some((it) => it.key === key));
+  const deliver = async (chat: MutableChat, key: string) => {
+    if (connection.peek().state !== 'online') return;
+    for (const mark of ['sent', 'delivered', 'read'] as const) {
+      await later(250);
+      change(chat, key, { mark });
+    }
+  };
+
+  const timeline = (address: Address): Timeline => {
+    const chat = chatOf(address);
+    let page = 0;
+    return {
+      chat: address,
+      messages: chat.messages,
+      older: chat.older,
+      cold: signal(options.content === 'first'),
+      firstUnread: chat.firstUnread,
+      async loadOlder() {
+        if (chat.older.peek() !== 'more') return;
+        chat.older.value = 'loading';
+        await later(120);
+        const first = chat.messages.peek()[0];
+        const more = manyMessages(address, 50, (first?.time ?? now) - 10 * MINUTE, 100 + page++);
+        chat.messages.value = [...more, ...chat.messages.peek()];
+        chat.older.value = page < 20 ? 'more' : 'start';
+      },
+      seen(key) {
+        seen.push(key);
+        if (chat.messages.peek().at(-1)?.key === key) chat.unread.value = 0;
+      },
+      close() {},
+    };
+  };
+
+  const account: Account = { address: ME, name: 'Alex', unread: allUnread };
+  const presence = signal<Presence>({ availability: 'online', text: '' });
+  const wrong = async (password: string): Promise<Failure | undefined> => {
+    await later(300);
+    return password === 'wrong'
+      ? { code: 'refused', text: 'That password does not fit this address. Check Caps Lock and try again.' }
+      : undefined;
+  };
+  const session: Session = {
+    account,
+    connection,
+    presence,
+    chatOrder,
+    chat: chatOf,
+    contactOrder,
+    contact: (address) => contacts.get(address),
+    contactsVersion,
+    requests,
+    blocked,
+    unread: allUnread,
+    ready: signal(options.content !== 'first'),
+    firstStart: signal(options.content === 'first'),
+    timeline,
+    async send(address, body) {
+      sent.push({ chat: address, body });
+      const chat = chatOf(address);
+      const it = message(address, true, Date.now(), body, 'sending');
+      put(chat, it);
+      void deliver(chat, it.key);
+    },
+    async retry(key) {
+      const chat = findByKey(key);
+      if (!chat) return;
+      change(chat, key, { mark: 'sending' });
+      void deliver(chat, key);
+    },
+    async discard(key) {
+      const chat = findByKey(key);
+      if (chat) chat.messages.value = chat.messages.peek().filter((it) => it.key !== key);
+    },
+    setDraft(address, text) {
+      chatOf(address).draft.value = text;
+    },
+    setTyping() {},
+    setPresence(availability, text) {
+      presence.value = { availability, text };
+    },
+    async addContact(address, name) {
+      await later(200);
+      if (address.startsWith('nobody'))
+        return { code: 'not-found', text: 'There is nobody with this address. Check the spelling.' };
+      person(name ?? address.split('@')[0]!, address, 'offline', '', { subscription: 'none', asked: true });
+      contactOrder.value = [...contacts.values()].sort((a, b) => a.name.localeCompare(b.name)).map((it) => it.address);
+      bump();
+      return undefined;
+    },
+    async acceptRequest(address) {
+      await later(200);
+      const request = requests.peek().find((it) => it.address === address);
+      requests.value = requests.peek().filter((it) => it.address !== address);
+      person(request?.name ?? address, address, 'online');
+      contactOrder.value = [...contactOrder.peek(), address];
+      bump();
+      return undefined;
+    },
+    async refuseRequest(address) {
+      requests.value = requests.peek().filter((it) => it.address !== address);
+      return undefined;
+    },
+    async renameContact(address, name) {
+      await later(200);
+      const it = contacts.get(address);
+      if (it) contacts.set(address, { ...it, name: name || address });
+      bump();
+      return undefined;
+    },
+    async removeContact(address) {
+      contacts.delete(address);
+      contactOrder.value = contactOrder.peek().filter((it) => it !== address);
+      bump();
+      return undefined;
+    },
+    async setBlocked(address, on) {
+      const it = contacts.get(address);
+      if (it) contacts.set(address, { ...it, blocked: on });
+      blocked.value = on ? [...blocked.peek(), address] : blocked.peek().filter((other) => other !== address);
+      bump();
+      return undefined;
+    },
+    changePassword: (old) => wrong(old),
+    deleteAccount: (password) => wrong(password),
+    async signOut() {
+      current.value = undefined;
+    },
+    reconnect() {
+      connection.value = { state: 'connecting', since: Date.now() - 3000 };
+      setTimeout(() => {
+        connection.value = { state: 'online' };
+      }, 800);
+    },
+  };
+
+  const others: Account[] = Array.from({ length: (options.accounts ?? 1) - 1 }, (_, i) => ({
+    address: i === 0 ? 'alex@club.example' : `alex${i}@example.com`,
+    name: i === 0 ? 'Alex at the club' : `Alex ${i}`,
+    unread: signal(i === 0 ? 4 : 0),
+  }));
+  const known = signal<readonly Account[]>(options.signedIn || (options.accounts ?? 0) > 1 ? [account, ...others] : []);
+  const current = signal<Session | undefined>(options.signedIn ? session : undefined);
+  return {
+    accounts: known,
+    session: current,
+    settings,
+    setSettings(by) {
+      settings.value = { ...settings.peek(), ...by };
+    },
+    domain: signal('example.org'),
+    registrationOpen: signal(options.registrationOpen ?? true),
+    async signIn({ password }) {
+      const failure = await wrong(password);
+      if (!failure) current.value = session;
+      return failure;
+    },
+    async register({ address }) {
+      await later(300);
+      if (address.startsWith('taken')) return { code: 'conflict', text: 'This name is taken. Choose another one.' };
+      current.value = session;
+      return undefined;
+    },
+    switchAccount() {
+      current.value = session;
+    },
+    addAccount() {
+      current.value = undefined;
+    },
+    receive(address, body) {
+      const chat = chatOf(address);
+      put(chat, message(address, false, Date.now(), body));
+      chat.unread.value++;
+    },
+    setConnection(next) {
+      connection.value = next;
+    },
+    setTypingOf(address, typing) {
+      chatOf(address).typing.value = typing;
+    },
+    sent,
+    seen,
+  };
+}
