@@ -25,7 +25,8 @@ static inline struct str buf_str(const struct buf *b) {
 }
 
 void buf_free(struct buf *b); /* idempotent; leaves an empty, usable buffer */
-/* At least `more` bytes of room behind tail (moves the content to the front or grows); a pointer to it. A buffer is at most 1 GiB. */
+/* At least `more` bytes of room behind tail (moves the content to the front or grows); a pointer to it. A buffer is at
+ * most 1 GiB. */
 char *buf_reserve(struct buf *b, size_t more);
 /* After writing n bytes to what buf_reserve gave. */
 void buf_commit(struct buf *b, size_t n);

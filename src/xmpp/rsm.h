@@ -12,9 +12,12 @@ struct rsm_query {
     struct str after;
 };
 
-/* `parent`'s <set/>, if any (else all zero). ERR_INVALID: bad numbers, both before and after with a value, ... */
+/* `parent`'s <set/>, if any (else all zero). ERR_INVALID: bad numbers, several sets, an empty <after/>, both before and
+ * after with a value, index with either. An empty <before/> beside <after/> is the last page of what is behind it. */
 int rsm_read(struct arena *arena, const struct xml_node *parent, struct rsm_query *out);
-/* <set> with first (its index attribute when >= 0), last, count (when >= 0); an empty page: first and last STR_NONE. Appends to parent. */
-void rsm_add(struct arena *arena, struct xml_node *parent, struct str first, struct str last, int64_t first_index, int64_t count);
+/* <set> with first (its index attribute when >= 0), last, count (when >= 0); an empty page: first and last STR_NONE.
+ * Appends to parent. */
+void rsm_add(struct arena *arena, struct xml_node *parent, struct str first, struct str last, int64_t first_index,
+             int64_t count);
 
 #endif

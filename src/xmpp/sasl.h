@@ -19,9 +19,12 @@ struct scram_keys {
     uint8_t stored[HASH_LEN_MAX], server[HASH_LEN_MAX];
 };
 
-/* Blocks (PBKDF2): workers only. ERR_INVALID: the password is empty or not allowed by SASLprep/OpaqueString. */
-int scram_derive(enum hash hash, struct str password, const uint8_t salt[SASL_SALT_LEN], unsigned iterations, struct scram_keys *out);
-/* The keys of nobody: salt from a keyed hash of the name (the same after a restart), default iterations, keys that nothing proves. */
+/* Blocks (PBKDF2): workers only. ERR_INVALID: the password is empty, too long or not allowed by SASLprep. Each hash has
+ * a salt of its own. */
+int scram_derive(enum hash hash, struct str password, const uint8_t salt[SASL_SALT_LEN], unsigned iterations,
+                 struct scram_keys *out);
+/* The keys of nobody: salt from a keyed hash of the name (the same after a restart), default iterations, keys that
+ * nothing proves. */
 void scram_fake(enum hash hash, const uint8_t secret[16], struct str name, struct scram_keys *out);
 
 enum sasl_error {
@@ -32,31 +35,38 @@ enum sasl_error {
     SASL_CHANNEL_BINDING,  /* y while -PLUS was offered, or a binding that is not: not-authorized for the peer */
 };
 
-/* Opaque inside; by value, so that it can move with its connection. Start from zero. */
+/* By value, so that it can move with its connection. Start from zero and set the first three; the rest is private. */
 struct scram {
     enum hash hash;
-    bool plus_offered;
-    char nonce[48];          /* client's + ours, whole */
-    struct str first_bare;   /* malloc'd by scram_first, freed by scram_done */
-    struct str server_first; /* likewise */
+    bool plus_offered;       /* the stream's features offered a mechanism with -PLUS */
+    bool plus_chosen;        /* the chosen mechanism's name ends in -PLUS */
+    struct str nonce;        /* client's + ours, whole; malloc'd by scram_first, freed by scram_done */
+    struct str first_bare;   /* likewise */
+    struct str server_first; /* likewise, by scram_challenge */
     struct str gs2;          /* likewise */
 };
 
 /*
- * client-first-message -> the user name (prepared as a local part by the caller) and the authzid (STR_NONE). Both in arena.
- * `nonce_max` bytes of client nonce are accepted (limit inside). A nonce of the server is added: `server_nonce` (printable, no comma).
+ * client-first-message -> the user name (to be prepared as a local part by the caller) and the authzid (STR_NONE). Both
+ * in arena. Names and nonces above SCRAM_PART_MAX bytes are malformed. A nonce of the server is added: `server_nonce`
+ * (printable, no comma).
  */
+#define SCRAM_PART_MAX 1023
 enum sasl_error scram_first(struct scram *s, struct arena *arena, struct str client_first, const char *server_nonce,
                             struct str *out_name, struct str *out_authzid);
-/* server-first-message for these keys, in arena. */
+/* After scram_first: the type of channel binding that the client names ("tls-exporter"), STR_NONE without -PLUS. */
+struct str scram_binding_type(const struct scram *s);
+/* server-first-message for these keys (iterations not 0), in arena. */
 struct str scram_challenge(struct scram *s, struct arena *arena, const struct scram_keys *keys);
-/* client-final-message. SASL_OK: proven; *out_server_final is "v=..." in arena. `binding`: data for -PLUS (STR_NONE without). */
-enum sasl_error scram_final(struct scram *s, struct arena *arena, const struct scram_keys *keys, struct str client_final,
-                            struct str binding, struct str *out_server_final);
+/* client-final-message. SASL_OK: proven; *out_server_final is "v=..." in arena. `binding`: the data of the binding that
+ * scram_binding_type names, for -PLUS (STR_NONE without). */
+enum sasl_error scram_final(struct scram *s, struct arena *arena, const struct scram_keys *keys,
+                            struct str client_final, struct str binding, struct str *out_server_final);
 void scram_done(struct scram *s); /* idempotent */
 
-/* PLAIN's one message: [authzid] NUL name NUL password. */
-enum sasl_error plain_read(struct str message, struct str *out_authzid, struct str *out_name, struct str *out_password);
+/* PLAIN's one message: [authzid] NUL name NUL password. Borrowed from it; authzid STR_NONE when empty. */
+enum sasl_error plain_read(struct str message, struct str *out_authzid, struct str *out_name,
+                           struct str *out_password);
 /* Blocks (PBKDF2): workers only. Whether the password gives the stored key. */
 bool scram_check_password(enum hash hash, const struct scram_keys *keys, struct str password);
 
