@@ -27,7 +27,10 @@ export async function verification(
   features: readonly string[],
 ): Promise<string> {
   // Sorted by code units, which for these ASCII names is the octet order that is asked for.
-  const s = `${identity.category}/${identity.type}//${identity.name}<${[...features].sort().map((f) => `${f}<`).join('')}`;
+  const s = `${identity.category}/${identity.type}//${identity.name}<${[...features]
+    .sort()
+    .map((f) => `${f}<`)
+    .join('')}`;
   return toBase64(new Uint8Array(await crypto.subtle.digest('SHA-1', encode(s))));
 }
 

@@ -95,7 +95,13 @@ export class Client {
   async sendPresence(show: string | undefined, status: string): Promise<void> {
     const caps = await capsElement();
     this.send(
-      x('presence', { xmlns: NS.client }, show ? x('show', {}, show) : undefined, status ? x('status', {}, status) : undefined, caps),
+      x(
+        'presence',
+        { xmlns: NS.client },
+        show ? x('show', {}, show) : undefined,
+        status ? x('status', {}, status) : undefined,
+        caps,
+      ),
     );
   }
 

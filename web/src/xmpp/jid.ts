@@ -58,7 +58,10 @@ export function localOf(text: string): string {
  * Without @ the default domain is meant. Undefined when it cannot be an address of a person.
  */
 export function typedAddress(text: string, domain: string): string | undefined {
-  const trimmed = text.trim().replace(/^xmpp:/i, '').replace(/\?.*$/, '');
+  const trimmed = text
+    .trim()
+    .replace(/^xmpp:/i, '')
+    .replace(/\?.*$/, '');
   if (!trimmed || trimmed.includes('/')) return undefined;
   const jid = parseJid(trimmed.includes('@') ? trimmed : `${trimmed}@${domain}`);
   return jid?.local ? bareOf(jid) : undefined;

@@ -88,7 +88,10 @@ async function signInSasl2(stream: Stream, offer: El, wishes: Wishes, only?: typ
   const inlineSm = inline?.child('sm', NS.sm) !== undefined;
   const { userAgent, resume } = wishes;
   const inBind = (ns: string) =>
-    bind2?.child('inline')?.elements('feature').some((f) => f.attr('var') === ns) ||
+    bind2
+      ?.child('inline')
+      ?.elements('feature')
+      .some((f) => f.attr('var') === ns) ||
     bind2?.elements('feature').some((f) => f.attr('var') === ns) ||
     false;
   // Without inline resumption: prove first, resume the classic way, and bind only if that fails.
@@ -225,4 +228,3 @@ export async function request(stream: Stream, early: El[], payload: El, type = '
   if (answer.attr('type') !== 'result') throw StanzaError.from(answer);
   return answer;
 }
-

@@ -55,7 +55,7 @@ async function pbkdf2(hash: Hash, password: string, salt: Bytes, iterations: num
 export function prepare(password: string): string {
   return password
     .replace(/[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g, ' ')
-    .replace(/[\u00ad\u034f\u1806\u180b-\u180d\u200c\u200d\u2060\ufe00-\ufe0f\ufeff]/g, '')
+    .replace(/\u00ad|\u034f|\u1806|[\u180b-\u180d]|\u200c|\u200d|\u2060|[\ufe00-\ufe0f]|\ufeff/g, '')
     .normalize('NFKC');
 }
 
@@ -141,6 +141,11 @@ export class Scram {
 }
 
 /** The mechanism to use, or undefined. Stored keys work only with the mechanism that made them (and so cannot be downgraded). */
-export function chooseMechanism(offered: readonly string[], credentials: Credentials): { name: string; hash: Hash } | undefined {
-  return MECHANISMS.find((m) => offered.includes(m.name) && (!('keys' in credentials) || credentials.keys.mechanism === m.name));
+export function chooseMechanism(
+  offered: readonly string[],
+  credentials: Credentials,
+): { name: string; hash: Hash } | undefined {
+  return MECHANISMS.find(
+    (m) => offered.includes(m.name) && (!('keys' in credentials) || credentials.keys.mechanism === m.name),
+  );
 }

@@ -149,7 +149,7 @@ function isLegalCode(code: number): boolean {
   );
 }
 
-function unescape(raw: string, attribute: boolean): string {
+function resolveText(raw: string, attribute: boolean): string {
   ILLEGAL.lastIndex = 0;
   if (ILLEGAL.test(raw)) throw new XmlError('illegal character');
   let s = raw.replace(/\r\n?/g, '\n');
@@ -204,7 +204,7 @@ class Reader {
       } else if (top && this.src.startsWith('<![CDATA[', this.pos)) {
         const end = this.src.indexOf(']]>', this.pos);
         if (end < 0) throw new XmlError('CDATA not closed');
-        append(top.el, unescape(this.src.slice(this.pos + 9, end).replaceAll('&', '&amp;'), false));
+        append(top.el, resolveText(this.src.slice(this.pos + 9, end).replaceAll('&', '&amp;'), false));
         this.pos = end + 3;
       } else {
         const { el, raw, scope, empty } = this.startTag(top?.scope);
@@ -221,7 +221,7 @@ class Reader {
   private text(el: El, end: number): void {
     const raw = this.src.slice(this.pos, end);
     if (raw.includes(']]>')) throw new XmlError('bare ]]>');
-    append(el, unescape(raw, false));
+    append(el, resolveText(raw, false));
     this.pos = end;
   }
 
@@ -245,7 +245,7 @@ class Reader {
       const value = this.src.slice(this.pos + 1, end);
       if (value.includes('<')) throw new XmlError('< in an attribute');
       if (seen.has(name)) throw new XmlError('attribute twice');
-      seen.set(name, unescape(value, true));
+      seen.set(name, resolveText(value, true));
       this.pos = end + 1;
     }
     const empty = this.src[this.pos] === '/';
@@ -314,10 +314,7 @@ function resolve(raw: string, seen: Map<string, string>, outer: Scope | undefine
     attrs.set(key, v);
   }
   const colon = raw.indexOf(':');
-  const el =
-    colon < 0
-      ? new El(raw, find(''), attrs)
-      : new El(raw.slice(colon + 1), find(raw.slice(0, colon)), attrs);
+  const el = colon < 0 ? new El(raw, find(''), attrs) : new El(raw.slice(colon + 1), find(raw.slice(0, colon)), attrs);
   return { el, scope };
 }
 

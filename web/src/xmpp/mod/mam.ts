@@ -37,7 +37,10 @@ function field(name: string, value: string | undefined): El | undefined {
 
 export class Archive {
   private serial = 0;
-  private readonly collecting = new Map<string, { id: string; message: IncomingMessage | undefined; time: number | undefined }[]>();
+  private readonly collecting = new Map<
+    string,
+    { id: string; message: IncomingMessage | undefined; time: number | undefined }[]
+  >();
 
   constructor(
     private readonly client: Client,

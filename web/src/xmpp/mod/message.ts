@@ -134,7 +134,10 @@ function bodyOf(el: El): string | undefined {
 
 /** The id in our own archive; others' ids (rooms, forgeries) mean nothing here. */
 function ownStanzaId(el: El, own: string): string | undefined {
-  return el.elements('stanza-id', NS.sid).find((s) => bare(s.attr('by')) === own)?.attr('id');
+  return el
+    .elements('stanza-id', NS.sid)
+    .find((s) => bare(s.attr('by')) === own)
+    ?.attr('id');
 }
 
 /** When our own server says how old it is. A time stamp from the sender is not believed. */

@@ -1,0 +1,22 @@
+// What happened, as plain data: the tab that holds the connection applies it to its own signals and sends the
+// same to the other tabs, so that all show one truth.
+import type { ChatRow } from '../db/schema';
+import type { RosterItem } from '../xmpp/mod/roster';
+import type { Address, Connection, ContactRequest, Message, Presence } from './model';
+
+export type Change =
+  /** New or changed messages; a known key replaces what it had. */
+  | { kind: 'messages'; chat: Address; messages: Message[] }
+  | { kind: 'gone'; chat: Address; keys: string[] }
+  | { kind: 'chat'; row: ChatRow }
+  /** The whole contact list. */
+  | { kind: 'contacts'; items: RosterItem[] }
+  | { kind: 'contact'; item: RosterItem }
+  | { kind: 'requests'; list: ContactRequest[] }
+  | { kind: 'blocked'; list: Address[] }
+  | { kind: 'presence'; address: Address; presence: Presence }
+  /** Nobody's presence is known any more. */
+  | { kind: 'presences-gone' }
+  | { kind: 'own-presence'; presence: Presence }
+  | { kind: 'typing'; chat: Address; typing: boolean }
+  | { kind: 'connection'; connection: Connection };

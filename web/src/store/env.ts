@@ -1,0 +1,107 @@
+// The browser as far as the store uses it, in one place, so that tests can bring their own.
+import { findSocket, ownSocket } from '../xmpp/discovery';
+import { type OpenSocket, openWebSocket } from '../xmpp/stream';
+
+export interface Env {
+  openSocket: OpenSocket;
+  /** Address of the WebSocket of the page's own server. */
+  ownUrl(): string;
+  /** Address of the WebSocket that serves a domain. */
+  url(domain: string, ownDomain: string): Promise<string>;
+  /** The page's host name: the first guess at the server's domain. */
+  host: string;
+  /** Undefined where the browser has none: then this tab believes to be alone. */
+  locks: Pick<LockManager, 'request'> | undefined;
+  channel(name: string): BroadcastChannel;
+  newId(): string;
+  /** How this device calls itself. */
+  device: string;
+  /** The browser says that it has a network (which it may be wrong about). */
+  hasNetwork(): boolean;
+  /** Calls back when the network or the page comes back to life. */
+  onWake(callback: (why: 'online' | 'offline' | 'visible') => void): () => void;
+  /** Calls back when the page may be about to go away. */
+  onHide(callback: () => void): () => void;
+  /** Asks the browser not to throw the cache away. */
+  persist(): void;
+}
+
+/** `Firefox on Windows`, as far as the browser tells. */
+function deviceName(): string {
+  const ua = navigator.userAgent;
+  const browser = /Edg\//.test(ua)
+    ? 'Edge'
+    : /Firefox\//.test(ua)
+      ? 'Firefox'
+      : /Chrom(e|ium)\//.test(ua)
+        ? 'Chrome'
+        : /Safari\//.test(ua)
+          ? 'Safari'
+          : 'Browser';
+  const system = /Android/.test(ua)
+    ? 'Android'
+    : /iPhone|iPad/.test(ua)
+      ? 'iOS'
+      : /Windows/.test(ua)
+        ? 'Windows'
+        : /Mac OS/.test(ua)
+          ? 'Mac'
+          : /Linux|CrOS/.test(ua)
+            ? 'Linux'
+            : '';
+  return system ? `${browser} on ${system}` : browser;
+}
+
+/** A random UUID, also on a page without a secure context, where randomUUID is missing (signing in then says why it cannot work). */
+function uuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+function listen(target: EventTarget, type: string, handler: () => void): () => void {
+  target.addEventListener(type, handler);
+  return () => target.removeEventListener(type, handler);
+}
+
+export function browserEnv(): Env {
+  const origin = { protocol: location.protocol, host: location.host };
+  return {
+    openSocket: openWebSocket,
+    ownUrl: () => ownSocket(origin),
+    url: (domain, ownDomain) => findSocket(domain, ownDomain, origin),
+    host: location.hostname,
+    locks: navigator.locks,
+    channel: (name) => new BroadcastChannel(name),
+    newId: uuid,
+    device: deviceName(),
+    hasNetwork: () => navigator.onLine,
+    onWake(callback) {
+      const stops = [
+        listen(window, 'online', () => callback('online')),
+        listen(window, 'offline', () => callback('offline')),
+        listen(window, 'pageshow', () => callback('visible')),
+        listen(document, 'visibilitychange', () => {
+          if (document.visibilityState === 'visible') callback('visible');
+        }),
+      ];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+    onHide(callback) {
+      const stops = [
+        listen(window, 'pagehide', callback),
+        listen(document, 'visibilitychange', () => {
+          if (document.visibilityState === 'hidden') callback();
+        }),
+      ];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+    persist: () => void navigator.storage?.persist?.().catch(() => {}),
+  };
+}

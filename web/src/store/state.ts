@@ -1,0 +1,267 @@
+// The signals that the views read, for one account. apply() is the only way in.
+import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { ChatRow } from '../db/schema';
+import type { RosterItem } from '../xmpp/mod/roster';
+import type { Change } from './changes';
+import type { Address, Availability, Chat, Connection, Contact, ContactRequest, Message, Presence } from './model';
+
+export const AWAY: Presence = Object.freeze({ availability: 'offline' as Availability, text: '' });
+
+interface ChatSignals {
+  chat: Chat;
+  last: Signal<Message | undefined>;
+  unread: Signal<number>;
+  draft: Signal<string>;
+  typing: Signal<boolean>;
+  activity: Signal<number>;
+}
+
+/** The part before the @, as a name. */
+export function shortName(address: Address): string {
+  const at = address.indexOf('@');
+  return at > 0 ? address.slice(0, at) : address;
+}
+
+function sameItem(a: RosterItem | undefined, b: RosterItem): boolean {
+  return a !== undefined && a.name === b.name && a.subscription === b.subscription && a.asked === b.asked;
+}
+
+const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true });
+
+export class State {
+  readonly connection = signal<Connection>({ state: 'connecting', since: Date.now() });
+  readonly ownPresence = signal<Presence>({ availability: 'online', text: '' });
+  readonly requests = signal<readonly ContactRequest[]>([]);
+  readonly blocked = signal<readonly Address[]>([]);
+  readonly ready = signal(false);
+  readonly rosterKnown = signal(false);
+  readonly contactsVersion = signal(0);
+  readonly chatOrder = signal<readonly Address[]>([]);
+  readonly unread: ReadonlySignal<number>;
+  /** Changes for open timelines. */
+  readonly listeners = new Set<(change: Change) => void>();
+  private readonly items = new Map<Address, RosterItem>();
+  private readonly chats = new Map<Address, ChatSignals>();
+  private readonly chatCount = signal(0);
+  private readonly presences = new Map<Address, Signal<Presence>>();
+  private readonly names = new Map<Address, Signal<string>>();
+  private readonly contacts = new Map<Address, Contact>();
+  readonly contactOrder: ReadonlySignal<readonly Address[]>;
+
+  constructor(readonly own: Address) {
+    this.unread = computed(() => {
+      void this.chatCount.value;
+      let n = 0;
+      for (const c of this.chats.values()) n += c.unread.value;
+      return n;
+    });
+    this.contactOrder = computed(() => {
+      void this.contactsVersion.value;
+      return [...this.items.values()]
+        .map((i) => ({ address: i.address, name: i.name || shortName(i.address) }))
+        .sort((a, b) => byName.compare(a.name, b.name) || (a.address < b.address ? -1 : 1))
+        .map((i) => i.address);
+    });
+  }
+
+  presence(address: Address): Signal<Presence> {
+    let s = this.presences.get(address);
+    if (!s) {
+      s = signal(AWAY);
+      this.presences.set(address, s);
+    }
+    return s;
+  }
+
+  chat(address: Address): Chat {
+    return this.chatSignals(address).chat;
+  }
+
+  contact(address: Address): Contact | undefined {
+    const item = this.items.get(address);
+    if (!item) return undefined;
+    let contact = this.contacts.get(address);
+    if (!contact) {
+      contact = {
+        address,
+        name: item.name || shortName(address),
+        subscription: item.subscription === 'remove' ? 'none' : item.subscription,
+        asked: item.asked,
+        blocked: this.blocked.value.includes(address),
+        presence: this.presence(address),
+      };
+      this.contacts.set(address, contact);
+    }
+    return contact;
+  }
+
+  item(address: Address): RosterItem | undefined {
+    return this.items.get(address);
+  }
+
+  /** Someone who sees my presence may learn what I receive and read. */
+  maySee(address: Address): boolean {
+    const subscription = this.items.get(address)?.subscription;
+    return (subscription === 'from' || subscription === 'both') && !this.blocked.value.includes(address);
+  }
+
+  apply(changes: readonly Change[]): void {
+    batch(() => {
+      for (const change of changes) {
+        this.applyOne(change);
+        for (const listener of this.listeners) listener(change);
+      }
+    });
+  }
+
+  private applyOne(change: Change): void {
+    switch (change.kind) {
+      case 'chat':
+        this.applyChat(change.row);
+        break;
+      case 'contacts': {
+        const fresh = new Set(change.items.map((i) => i.address));
+        for (const address of [...this.items.keys()]) if (!fresh.has(address)) this.removeItem(address);
+        for (const item of change.items) this.setItem(item);
+        this.rosterKnown.value = true;
+        this.contactsVersion.value++;
+        break;
+      }
+      case 'contact':
+        if (change.item.subscription === 'remove') this.removeItem(change.item.address);
+        else if (sameItem(this.items.get(change.item.address), change.item)) break;
+        else this.setItem(change.item);
+        this.contactsVersion.value++;
+        break;
+      case 'requests':
+        this.requests.value = change.list;
+        break;
+      case 'blocked':
+        this.blocked.value = change.list;
+        this.contacts.clear();
+        this.contactsVersion.value++;
+        break;
+      case 'presence': {
+        const s = this.presence(change.address);
+        const { availability, text } = change.presence;
+        if (s.value.availability !== availability || s.value.text !== text) s.value = change.presence;
+        break;
+      }
+      case 'presences-gone':
+        for (const s of this.presences.values()) s.value = AWAY;
+        for (const c of this.chats.values()) c.typing.value = false;
+        break;
+      case 'own-presence':
+        this.ownPresence.value = change.presence;
+        break;
+      case 'typing':
+        this.chatSignals(change.chat).typing.value = change.typing;
+        break;
+      case 'connection':
+        this.connection.value = change.connection;
+        break;
+    }
+  }
+
+  private setItem(item: RosterItem): void {
+    this.items.set(item.address, item);
+    this.contacts.delete(item.address);
+    this.name(item.address).value = item.name || shortName(item.address);
+  }
+
+  private removeItem(address: Address): void {
+    this.items.delete(address);
+    this.contacts.delete(address);
+    this.name(address).value = shortName(address);
+    this.presence(address).value = AWAY;
+  }
+
+  private name(address: Address): Signal<string> {
+    let s = this.names.get(address);
+    if (!s) {
+      s = signal(this.items.get(address)?.name || shortName(address));
+      this.names.set(address, s);
+    }
+    return s;
+  }
+
+  private chatSignals(address: Address): ChatSignals {
+    const known = this.chats.get(address);
+    if (known) return known;
+    const signals = {
+      last: signal<Message | undefined>(undefined),
+      unread: signal(0),
+      draft: signal(''),
+      typing: signal(false),
+      activity: signal(0),
+    };
+    const chat: Chat = {
+      address,
+      kind: address === this.own ? 'self' : 'person',
+      name: this.name(address),
+      presence: this.presence(address),
+      ...signals,
+    };
+    const made = { chat, ...signals };
+    this.chats.set(address, made);
+    // Not during a render that asks for the chat: the sum changes only when the chat has something unread.
+    queueMicrotask(() => {
+      this.chatCount.value++;
+    });
+    return made;
+  }
+
+  private applyChat(row: ChatRow): void {
+    const c = this.chatSignals(row.address);
+    if (c.unread.peek() !== row.unread) c.unread.value = row.unread;
+    if (c.draft.peek() !== row.draft) c.draft.value = row.draft;
+    if (!sameMessage(c.last.peek(), row.last)) c.last.value = row.last;
+    if (c.activity.peek() !== row.activity) {
+      c.activity.value = row.activity;
+      this.reorder(row.address);
+    } else if (row.activity > 0 && !this.chatOrder.peek().includes(row.address)) this.reorder(row.address);
+  }
+
+  /** Puts one chat at its place; the others keep theirs. */
+  private reorder(address: Address): void {
+    const activity = this.chatSignals(address).activity.peek();
+    const rest = this.chatOrder.peek().filter((a) => a !== address);
+    if (activity > 0) {
+      let lo = 0;
+      let hi = rest.length;
+      while (lo < hi) {
+        const mid = (lo + hi) >> 1;
+        if (this.chatSignals(rest[mid]!).activity.peek() > activity) lo = mid + 1;
+        else hi = mid;
+      }
+      rest.splice(lo, 0, address);
+    }
+    this.chatOrder.value = rest;
+  }
+
+  /** What was just typed, before it is written. */
+  setDraft(address: Address, text: string): void {
+    this.chatSignals(address).draft.value = text;
+  }
+
+  /** All chats at once, from the cache. */
+  load(rows: readonly ChatRow[]): void {
+    batch(() => {
+      for (const row of rows) {
+        const c = this.chatSignals(row.address);
+        c.unread.value = row.unread;
+        c.draft.value = row.draft;
+        c.last.value = row.last;
+        c.activity.value = row.activity;
+      }
+      this.chatOrder.value = rows
+        .filter((r) => r.activity > 0)
+        .sort((a, b) => b.activity - a.activity)
+        .map((r) => r.address);
+    });
+  }
+}
+
+function sameMessage(a: Message | undefined, b: Message | undefined): boolean {
+  return a === b || (!!a && !!b && a.key === b.key && a.mark === b.mark && a.body === b.body && a.time === b.time);
+}
