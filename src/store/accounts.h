@@ -1,0 +1,31 @@
+/* accounts.h: who has an account and what proves it. Plain synchronous functions; a worker calls them inside a job. */
+#ifndef CONFAB_STORE_ACCOUNTS_H
+#define CONFAB_STORE_ACCOUNTS_H
+
+#include "base/arena.h"
+#include "store/db.h"
+#include "xmpp/sasl.h"
+
+struct account_row {
+    int64_t id;         /* the account's number: keys every other table; never reused */
+    int64_t generation; /* of the credentials: rises when they change */
+    bool deleted;       /* the name stays reserved */
+    struct scram_keys sha1, sha256;
+    int64_t roster_version;
+    int64_t offline_mark; /* archive sequence up to which messages have been handed over */
+    int64_t created_us;
+};
+
+/* ERR_NOT_FOUND also for a name never seen; a deleted one is found, with `deleted`. */
+int accounts_find(struct db *db, struct str bare_jid, struct account_row *out);
+/* ERR_EXISTS: taken, or reserved by a deleted one. */
+int accounts_create(struct db *db, struct str bare_jid, const struct scram_keys *sha1, const struct scram_keys *sha256,
+                    int64_t now_us, int64_t *out_id);
+int accounts_set_keys(struct db *db, int64_t id, const struct scram_keys *sha1, const struct scram_keys *sha256); /* generation + 1 */
+/* Marks it deleted and removes all that is its own: roster, requests, blocks, its archive. */
+int accounts_delete(struct db *db, int64_t id, int64_t now_us);
+int accounts_set_offline_mark(struct db *db, int64_t id, int64_t mark); /* forward only */
+/* By address, behind `after`; each: return false to stop. */
+int accounts_each(struct db *db, struct str after, bool (*each)(void *arg, struct str bare_jid, const struct account_row *row), void *arg);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * archive.h: the messages that accounts keep (XEP-0313). A stanza's bytes are stored once; each owner has a small row of its
+ * own, keyed by account and sequence. The sequence is made by the owner's home: microseconds since 1970, but strictly rising
+ * whatever the clock does, so it is both the order and the time of the message.
+ */
+#ifndef CONFAB_STORE_ARCHIVE_H
+#define CONFAB_STORE_ARCHIVE_H
+
+#include "base/arena.h"
+#include "store/db.h"
+
+enum { ARCHIVE_OUT = 1 /* the owner sent it */, ARCHIVE_OFFLINE = 2 /* counts as a message to hand over when offline (has a body or payload) */,
+       ARCHIVE_HIDDEN = 4 /* kept for its delivery alone ([archive] default): not in queries, goes when handed over */ };
+
+struct archive_owner {
+    int64_t account; /* 0: no row (not a local account, or keeps none) */
+    int64_t sequence;
+    struct str peer; /* bare JID of the other side */
+    unsigned flags;
+};
+
+struct archive_entry {
+    struct archive_owner out, in; /* out: the sender's row, in: the recipient's; to oneself: only `in` */
+    uint64_t origin;              /* hash of the sender's origin-id (or id) with the peer; 0: none to compare */
+    struct str stanza;            /* the element, serialised, with xmlns; without stanza-id */
+};
+
+/*
+ * Both rows and the bytes, once. ERR_EXISTS when the sender's archive has this origin with this peer already: nothing is changed.
+ * For a message to oneself origin is compared in `in`.
+ */
+int archive_add(struct db *db, const struct archive_entry *entry);
+
+struct archive_query {
+    int64_t account;
+    int64_t from, to;       /* sequences, inclusive; 0: open */
+    struct str with;        /* bare JID of the peer; STR_NONE: all */
+    struct str with_resource; /* full JID asked for: the stanza's own from/to must match (scanned); STR_NONE */
+    int64_t after, before;  /* exclusive; 0: none */
+    bool backwards;         /* the last `max` of the range instead of the first; still delivered oldest first */
+    uint32_t max;
+    bool offline;           /* only rows with ARCHIVE_OFFLINE that came in (hand-over), hidden ones too */
+};
+
+struct archive_row {
+    int64_t sequence;
+    unsigned flags;
+    struct str peer, stanza;
+};
+
+/* Each row in order, oldest first; *out_complete: nothing lies beyond the page in its direction. each: false to stop (then complete is false). */
+int archive_query(struct db *db, const struct archive_query *query, bool (*each)(void *arg, const struct archive_row *row), void *arg,
+                  bool *out_complete);
+/* ERR_NOT_FOUND when this account has no visible row of that sequence. */
+int archive_has(struct db *db, int64_t account, int64_t sequence);
+/* How many match, at most `limit` (the cost is bounded by it). */
+int archive_count(struct db *db, const struct archive_query *query, uint32_t limit, uint32_t *out);
+/* Highest sequence of the account, 0 for none. */
+int archive_last(struct db *db, int64_t account, int64_t *out);
+/* Rows to hand over behind the mark (see offline): how many, at most limit. */
+int archive_offline_count(struct db *db, int64_t account, int64_t mark, uint32_t limit, uint32_t *out);
+/* Exceptions: single sequences at or below the mark that must be handed over again (a session died before it acknowledged them). */
+int archive_owe_again(struct db *db, int64_t account, const int64_t *sequences, size_t count);
+int archive_owed_again_done(struct db *db, int64_t account, const int64_t *sequences, size_t count);
+int archive_owed_again_each(struct db *db, int64_t account, bool (*each)(void *arg, const struct archive_row *row), void *arg);
+/* Hidden rows at or below the mark go. */
+int archive_drop_hidden(struct db *db, int64_t account, int64_t mark);
+
+#endif

@@ -1,0 +1,372 @@
+/*
+ * worker.c: the threads behind store.h: one that writes, some that read, one that computes.
+ *
+ * The writer takes all that waits and makes it one transaction; while it syncs, the next batch gathers. A read whose
+ * slot has writes pending travels through the writer's queue too, keeps its place there and goes on to the readers
+ * when everything before it is committed. One place submits all jobs of a slot, so nothing overtakes.
+ *
+ * What must hold: a job is posted back exactly once; writes in the order of submission; none before its commit.
+ * The queues are mutexes held for a few instructions: a consumer takes its whole queue or one job and lets go.
+ *
+ * In manual mode there are no threads: everything runs inside store_manual_step, reads on the writer's connection.
+ */
+#include "store/store.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "store/migrate.h"
+
+#define READERS_MAX 16
+#define BATCH_JOBS_MAX 2000           /* of one transaction: bounds the log and the wait of the first */
+#define BATCH_BYTES_MAX (8u << 20)
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    struct store_job *first, *last;
+    bool closed; /* nothing more comes */
+};
+
+/* A thread and the connection it uses. */
+struct worker {
+    struct store *store;
+    struct queue *queue;
+    struct db *db; /* NULL: computes only */
+    pthread_t thread;
+};
+
+struct store {
+    bool manual;
+    struct queue writes, reads, work;
+    struct worker writer, computer, readers[READERS_MAX];
+    unsigned reader_count;
+    atomic_uint pending[SLOTS]; /* writes submitted and not yet committed */
+    atomic_uint_fast64_t waiting_jobs, waiting_bytes;
+    atomic_uint_fast64_t commits, wrote, read, failures;
+    atomic_int_fast64_t commit_ms_max;
+};
+
+/* --- queues --- */
+
+static void queue_init(struct queue *q) {
+    *q = (struct queue){0};
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_cond_init(&q->filled, NULL);
+}
+
+static void queue_destroy(struct queue *q) {
+    pthread_cond_destroy(&q->filled);
+    pthread_mutex_destroy(&q->lock);
+}
+
+static struct store_job *job_next(const struct store_job *job) {
+    return (struct store_job *)job->msg.next;
+}
+
+static void queue_add(struct queue *q, struct store_job *job) {
+    job->msg.next = NULL;
+    pthread_mutex_lock(&q->lock);
+    bool was_empty = q->first == NULL;
+    if (was_empty)
+        q->first = job;
+    else
+        q->last->msg.next = &job->msg;
+    q->last = job;
+    pthread_mutex_unlock(&q->lock);
+    if (was_empty) pthread_cond_signal(&q->filled);
+}
+
+static void queue_close(struct queue *q) {
+    pthread_mutex_lock(&q->lock);
+    q->closed = true;
+    pthread_mutex_unlock(&q->lock);
+    pthread_cond_broadcast(&q->filled);
+}
+
+/* Up to `jobs` of the oldest, as a chain; waits for one unless told not to. NULL: closed and empty, or nothing there. */
+static struct store_job *queue_take(struct queue *q, unsigned jobs, bool wait) {
+    pthread_mutex_lock(&q->lock);
+    while (wait && !q->first && !q->closed) pthread_cond_wait(&q->filled, &q->lock);
+    struct store_job *first = q->first, *last = first;
+    uint64_t bytes = 0;
+    for (unsigned n = 1; last && n < jobs && job_next(last) && bytes < BATCH_BYTES_MAX; n++) {
+        bytes += last->msg.bytes;
+        last = job_next(last);
+    }
+    if (last) {
+        q->first = job_next(last);
+        last->msg.next = NULL;
+    }
+    bool more = q->first != NULL;
+    pthread_mutex_unlock(&q->lock);
+    if (more) pthread_cond_signal(&q->filled); /* for another reader: queue_add signals only the first */
+    return first;
+}
+
+/* --- one job --- */
+
+static bool is_failure(int result) {
+    return result == ERR_FULL || result == ERR_STORE || result == ERR_IO;
+}
+
+static void job_finish(struct store *store, struct store_job *job) {
+    if (is_failure(job->result)) atomic_fetch_add_explicit(&store->failures, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&store->waiting_jobs, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&store->waiting_bytes, job->msg.bytes, memory_order_relaxed);
+    shard_post(job->home, &job->msg);
+}
+
+static void job_read(struct store *store, struct db *db, struct store_job *job) {
+    int err = db_begin(db);
+    job->result = err ? err : job->run(db, job);
+    if (!err) db_commit(db); /* ends the view; it changed nothing */
+    atomic_fetch_add_explicit(&store->read, 1, memory_order_relaxed);
+    job_finish(store, job);
+}
+
+static void job_compute(struct store *store, struct store_job *job) {
+    job->result = job->run(NULL, job);
+    job_finish(store, job);
+}
+
+/* --- writing --- */
+
+static int64_t clock_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int commit_measured(struct store *store) {
+    int64_t began_ms = clock_ms();
+    int err = db_commit(store->writer.db);
+    int64_t took_ms = clock_ms() - began_ms;
+    atomic_fetch_add_explicit(&store->commits, 1, memory_order_relaxed);
+    if (took_ms > atomic_load_explicit(&store->commit_ms_max, memory_order_relaxed))
+        atomic_store_explicit(&store->commit_ms_max, took_ms, memory_order_relaxed);
+    return err;
+}
+
+/* False when the whole batch must go back: the database failed, or a job refused after it had changed something. */
+static bool job_write(struct db *db, struct store_job *job) {
+    int64_t changes = db_changes_total(db);
+    job->result = job->run(db, job);
+    if (job->result >= 0) return true;
+    return !is_failure(job->result) && db_changes_total(db) == changes;
+}
+
+static bool batch_together(struct store *store, struct store_job *first) {
+    struct db *db = store->writer.db;
+    if (db_begin(db)) return false;
+    for (struct store_job *job = first; job; job = job_next(job)) {
+        if (job->kind != STORE_WRITE || job_write(db, job)) continue;
+        db_rollback(db);
+        return false;
+    }
+    return commit_measured(store) == 0;
+}
+
+static void job_alone(struct store *store, struct store_job *job) {
+    struct db *db = store->writer.db;
+    job->result = db_begin(db);
+    if (job->result) return;
+    job->result = job->run(db, job);
+    if (job->result < 0) {
+        db_rollback(db);
+        return;
+    }
+    int err = commit_measured(store);
+    if (err) job->result = err;
+}
+
+/* Answers go out, and reads that waited for them go on. */
+static void batch_release(struct store *store, struct store_job *first) {
+    for (struct store_job *job = first, *next; job; job = next) {
+        next = job_next(job); /* whoever gets it may free it */
+        if (job->kind == STORE_READ) {
+            queue_add(&store->reads, job);
+            continue;
+        }
+        atomic_fetch_sub_explicit(&store->pending[job->slot], 1, memory_order_release);
+        atomic_fetch_add_explicit(&store->wrote, 1, memory_order_relaxed);
+        job_finish(store, job);
+    }
+}
+
+static bool batch_writes(const struct store_job *first) {
+    while (first && first->kind != STORE_WRITE) first = job_next(first);
+    return first != NULL;
+}
+
+static void batch_run(struct store *store, struct store_job *first) {
+    if (batch_writes(first) && !batch_together(store, first))
+        for (struct store_job *job = first; job; job = job_next(job))
+            if (job->kind == STORE_WRITE) job_alone(store, job);
+    batch_release(store, first);
+    db_tidy(store->writer.db);
+}
+
+/* --- threads --- */
+
+static void *writer_main(void *arg) {
+    struct worker *w = arg;
+    struct store_job *batch;
+    while ((batch = queue_take(w->queue, BATCH_JOBS_MAX, true))) batch_run(w->store, batch);
+    return NULL;
+}
+
+static void *reader_main(void *arg) {
+    struct worker *w = arg;
+    struct store_job *job;
+    while ((job = queue_take(w->queue, 1, true))) job_read(w->store, w->db, job);
+    return NULL;
+}
+
+static void *computer_main(void *arg) {
+    struct worker *w = arg;
+    struct store_job *job;
+    while ((job = queue_take(w->queue, 1, true))) job_compute(w->store, job);
+    return NULL;
+}
+
+static void worker_start(struct worker *w, struct queue *queue, void *(*main)(void *), const char *name) {
+    w->queue = queue;
+    sigset_t all, before; /* signals are for the first thread */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    CHECK(pthread_create(&w->thread, NULL, main, w) == 0); /* at start-up only */
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_setname_np(w->thread, name);
+}
+
+/* --- the face --- */
+
+static int connections_open(struct store *store, const struct store_options *options) {
+    int err = db_open(&options->db, &store->writer.db);
+    if (!err) err = migrate(store->writer.db);
+    struct db_options reading = options->db;
+    reading.read_only = true;
+    for (unsigned i = 0; !err && i < store->reader_count; i++) err = db_open(&reading, &store->readers[i].db);
+    return err;
+}
+
+static void store_destroy(struct store **store) {
+    struct store *s = *store;
+    *store = NULL;
+    for (unsigned i = 0; i < s->reader_count; i++) db_close(&s->readers[i].db);
+    db_close(&s->writer.db); /* last: it folds the log back */
+    queue_destroy(&s->writes);
+    queue_destroy(&s->reads);
+    queue_destroy(&s->work);
+    free(s);
+}
+
+static void threads_start(struct store *store) {
+    worker_start(&store->writer, &store->writes, writer_main, "store-write");
+    worker_start(&store->computer, &store->work, computer_main, "store-work");
+    for (unsigned i = 0; i < store->reader_count; i++)
+        worker_start(&store->readers[i], &store->reads, reader_main, "store-read");
+}
+
+int store_open(const struct store_options *options, struct store **out) {
+    CHECK(options->readers <= READERS_MAX);
+    struct store *store = calloc(1, sizeof *store);
+    CHECK(store);
+    store->manual = options->manual;
+    store->reader_count = options->manual ? 0 : options->readers ? options->readers : 2;
+    store->writer.store = store->computer.store = store;
+    for (unsigned i = 0; i < READERS_MAX; i++) store->readers[i].store = store;
+    queue_init(&store->writes);
+    queue_init(&store->reads);
+    queue_init(&store->work);
+    int err = connections_open(store, options);
+    if (err) {
+        LOG(LOG_ERROR, "store_not_opened", F_C("path", options->db.path), F_ERR("as", err));
+        store_destroy(&store);
+        return err;
+    }
+    if (!store->manual) threads_start(store);
+    *out = store;
+    return 0;
+}
+
+void store_close(struct store **store) {
+    struct store *s = *store;
+    if (!s) return;
+    if (s->manual) {
+        while (store_manual_step(s, 0)) {}
+    } else {
+        queue_close(&s->writes); /* first: it still feeds the readers */
+        pthread_join(s->writer.thread, NULL);
+        queue_close(&s->reads);
+        queue_close(&s->work);
+        for (unsigned i = 0; i < s->reader_count; i++) pthread_join(s->readers[i].thread, NULL);
+        pthread_join(s->computer.thread, NULL);
+    }
+    store_destroy(store);
+}
+
+static struct queue *queue_for(struct store *store, const struct store_job *job) {
+    if (job->kind == STORE_WORK) return &store->work;
+    if (job->kind == STORE_WRITE) return &store->writes;
+    bool waits = atomic_load_explicit(&store->pending[job->slot], memory_order_acquire) > 0;
+    return waits ? &store->writes : &store->reads;
+}
+
+void store_submit(struct store *store, struct turn *turn, struct store_job *job) {
+    CHECK(job->slot < SLOTS && job->run && job->done);
+    job->msg.type = MSG_STORE_DONE;
+    job->msg.from = turn->shard->index;
+    job->home = turn->shard;
+    job->submitted_ms = turn->now_ms;
+    job->result = 0;
+    atomic_fetch_add_explicit(&store->waiting_jobs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->waiting_bytes, job->msg.bytes, memory_order_relaxed);
+    struct queue *queue = queue_for(store, job);
+    if (job->kind == STORE_WRITE) atomic_fetch_add_explicit(&store->pending[job->slot], 1, memory_order_relaxed);
+    queue_add(queue, job);
+}
+
+void store_load(const struct store *store, uint64_t *out_jobs, uint64_t *out_bytes) {
+    *out_jobs = atomic_load_explicit(&store->waiting_jobs, memory_order_relaxed);
+    *out_bytes = atomic_load_explicit(&store->waiting_bytes, memory_order_relaxed);
+}
+
+void store_stats(const struct store *store, struct store_stats *out) {
+    *out = (struct store_stats){
+        .commits = atomic_load_explicit(&store->commits, memory_order_relaxed),
+        .writes = atomic_load_explicit(&store->wrote, memory_order_relaxed),
+        .reads = atomic_load_explicit(&store->read, memory_order_relaxed),
+        .failures = atomic_load_explicit(&store->failures, memory_order_relaxed),
+        .commit_ms_max = atomic_load_explicit(&store->commit_ms_max, memory_order_relaxed),
+    };
+}
+
+bool store_manual_step(struct store *store, unsigned batch) {
+    CHECK(store->manual);
+    bool did = false;
+    struct store_job *job;
+    while ((job = queue_take(&store->writes, batch ? batch : BATCH_JOBS_MAX, false))) {
+        batch_run(store, job);
+        did = true;
+        if (batch) break;
+    }
+    while ((job = queue_take(&store->reads, 1, false))) {
+        job_read(store, store->writer.db, job);
+        did = true;
+    }
+    while ((job = queue_take(&store->work, 1, false))) {
+        job_compute(store, job);
+        did = true;
+    }
+    return did;
+}
+
+struct db *store_db(struct store *store) {
+    return store->writer.db;
+}
