@@ -32,7 +32,7 @@ struct log_field {
 
 void log_event(enum log_level level, const char *event, size_t n, const struct log_field *fields);
 
-/* LOG(LOG_INFO, "ready", F_STR("address", a), F_INT("port", p)); at least one field: use F_C("by", "...") if need be. */
+/* LOG(LOG_INFO, "ready", F_STR("address", a), F_INT("port", p)); at least one field, else LOG0. */
 #define LOG(level, event, ...)                                                                                         \
     do {                                                                                                               \
         if ((level) <= log_level())                                                                                    \

@@ -202,7 +202,7 @@ struct qname {
 
 enum { NAME_START = 1, NAME = 2, SPACE = 4, TEXT_STOP = 8, VALUE_STOP = 16 };
 
-static const uint8_t char_flags[256] = {
+__extension__ static const uint8_t char_flags[256] = {
     ['a' ... 'z'] = NAME_START | NAME,
     ['A' ... 'Z'] = NAME_START | NAME,
     ['_'] = NAME_START | NAME,

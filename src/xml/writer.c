@@ -23,7 +23,7 @@ enum { IN_TEXT = 1, IN_VALUE = 2 };
     X('\n', "&#10;")
 
 /* Where a byte cannot stand as it is. */
-static const unsigned char special[256] = {
+__extension__ static const unsigned char special[256] = {
     [0 ... 8] = IN_TEXT | IN_VALUE,
     ['\t'] = IN_VALUE,
     ['\n'] = IN_VALUE,

@@ -24,7 +24,7 @@
 enum { LOCAL = 1, HOST = 2, RESOURCE = 4, UPPER = 8 };
 
 /* What ASCII may stand where. UPPER: allowed in local and domain, but must be changed. */
-static const unsigned char ascii_flags[256] = {
+__extension__ static const unsigned char ascii_flags[256] = {
     [' '] = RESOURCE,
     ['!'] = LOCAL | RESOURCE,
     ['"'] = RESOURCE,
