@@ -3,8 +3,6 @@
  */
 #include "base/err.h"
 
-#include <stddef.h>
-
 static const struct {
     const char *name, *text;
 } errors[] = {
@@ -13,21 +11,14 @@ static const struct {
 #undef ERR_ROW
 };
 
-/* Index in the table of a value of enum err; its length for anything else. */
-static size_t err_index(int err) {
-    const int count = (int)(sizeof errors / sizeof errors[0]);
-    int i = err - ERR_BASE_ - 1;
-    return (size_t)(i >= 0 && i < count ? i : count);
+#define ERRORS ((int)(sizeof errors / sizeof errors[0]))
+
+const char *err_name(int err) {
+    if (err == 0) return "OK";
+    return err > ERR_BASE_ && err <= ERR_BASE_ + ERRORS ? errors[err - ERR_BASE_ - 1].name : "UNKNOWN";
 }
 
 const char *err_text(int err) {
     if (err == 0) return "OK";
-    size_t i = err_index(err);
-    return i < sizeof errors / sizeof errors[0] ? errors[i].text : "unknown error";
-}
-
-const char *err_name(int err) {
-    if (err == 0) return "OK";
-    size_t i = err_index(err);
-    return i < sizeof errors / sizeof errors[0] ? errors[i].name : "UNKNOWN";
+    return err > ERR_BASE_ && err <= ERR_BASE_ + ERRORS ? errors[err - ERR_BASE_ - 1].text : "unknown error";
 }
