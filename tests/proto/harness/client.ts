@@ -161,7 +161,10 @@ export class Client {
       this.wakeAll();
       return;
     }
-    if (opcode === OP.binary) return this.broken(new Error('a binary frame from the server'));
+    if (opcode === OP.binary) {
+      this.broken(new Error('a binary frame from the server'));
+      return;
+    }
     this.fragments.push(payload);
     if (!fin) return;
     const text = Buffer.concat(this.fragments).toString('utf8');
@@ -170,7 +173,8 @@ export class Client {
     try {
       el = parseDocument(text);
     } catch (err) {
-      return this.broken(new Error(`${(err as Error).message} in the message ${text}`));
+      this.broken(new Error(`${(err as Error).message} in the message ${text}`));
+      return;
     }
     if (el.ns === NS.framing && el.name === 'open') this.push({ kind: 'open', el });
     else if (el.ns === NS.framing && el.name === 'close') {

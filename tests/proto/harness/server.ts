@@ -7,13 +7,14 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Ports } from './client.ts';
 import type { Account } from './login.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const CONFABD = process.env.CONFABD ?? join(here, '../../../build/confabd');
+// CONFAB_BUILD names a build directory, CONFABD the program itself.
+const CONFABD = resolve(process.env.CONFABD ?? join(process.env.CONFAB_BUILD ?? join(here, '../../../build'), 'confabd'));
 const CONFABCTL = process.env.CONFABCTL ?? join(dirname(CONFABD), 'confabctl');
 
 export type Config = Record<string, Record<string, string>>;
@@ -99,7 +100,7 @@ export class Server {
       archive: { default: 'always' },
       limits: { rates: 'off' },
     };
-    if (process.env.CONFAB_RELAY === 'yes') base.debug = { relay: 'yes' };
+    if (/^(yes|1|on)$/.test(process.env.CONFAB_RELAY ?? '')) base.debug = { relay: 'yes' };
     this.config = merge(base, this.more);
     writeFileSync(this.configFile, toIni(this.config));
   }
