@@ -28,6 +28,7 @@ struct http_request {
     struct str query;  /* raw, behind '?'; STR_NONE without */
     struct http_header headers[HTTP_HEADERS_MAX];
     unsigned header_count;
+    uint8_t minor; /* HTTP/1.minor: 0 or 1 */
     bool keep_alive;
     bool upgrade;           /* Connection: upgrade */
     bool chunked;           /* Transfer-Encoding: chunked */

@@ -39,7 +39,8 @@ struct ws_decoder {
 };
 
 /* At the head of `bytes` (unmasked in place, so they are not const). *out_len: bytes consumed when the event is not WS_NONE. The payload
- * points into `bytes` or into the decoder (valid until the next call). */
+ * points into `bytes` or into the decoder (valid until the next call). A frame is taken whole: the bytes before its end must be kept, up
+ * to max + 14 of them (conn_limits.unread_max). */
 enum ws_event ws_decode(struct ws_decoder *d, char *bytes, size_t len, size_t *out_len, struct str *out_payload, int *out_code);
 void ws_decoder_free(struct ws_decoder *d);
 
