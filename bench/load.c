@@ -10,6 +10,8 @@
  *     load befriend --accounts 1000 --contacts 50   makes everybody a mutual contact of neighbours (setup for idle)
  *     load raw      --pairs 100                the same as pairs, against bench/null_relay
  *
+ * With --every MS each pair waits so long between two messages: a person, not a flood.
+ *
  * Accounts are PREFIX000000@DOMAIN and on, all with one password. Ends after --seconds (measured, after --warm-up) or
  * --count messages (logins); prints one line of key=value.
  */
@@ -35,7 +37,7 @@ static struct {
     int port;
     pid_t pid;
     uint32_t accounts, window, contacts, at_once, body;
-    int64_t seconds, warm_up, settle, count;
+    int64_t seconds, warm_up, settle, count, every_us;
     bool no_store, ask;
     struct signin_plan plan;
 } o = {.host = "127.0.0.1",
@@ -105,8 +107,23 @@ static bool take_message(struct str s) {
 
 /* ---- the modes: what a received stanza leads to ---- */
 
+static int64_t *due_us; /* with --every: when each client sends next; 0: it waits for a message */
+
 static void on_pair(struct client *c, struct str s) {
-    if (take_message(s)) send_message(c, clients[c->peer.index ^ 1].name);
+    if (!take_message(s)) return;
+    if (o.every_us)
+        due_us[c->peer.index] = now_us() + o.every_us;
+    else
+        send_message(c, clients[c->peer.index ^ 1].name);
+}
+
+static void send_due(void) {
+    int64_t now = now_us();
+    for (uint32_t i = 0; i < o.accounts; i++) {
+        if (!due_us[i] || due_us[i] > now) continue;
+        due_us[i] = 0;
+        send_message(&clients[i], clients[i ^ 1].name);
+    }
 }
 
 static void send_random(void) {
@@ -183,7 +200,8 @@ static void on_login(struct client *c) {
 static void make_clients(void) {
     clients = calloc(o.accounts, sizeof *clients);
     keys = calloc(o.accounts, sizeof *keys);
-    CHECK(clients && keys);
+    due_us = calloc(o.accounts, sizeof *due_us);
+    CHECK(clients && keys && due_us);
     for (uint32_t i = 0; i < o.accounts; i++) {
         struct client *c = &clients[i];
         c->peer.index = i;
@@ -197,7 +215,10 @@ static void make_clients(void) {
 }
 
 static void turn_for(int64_t us) {
-    for (int64_t end = now_us() + us; now_us() < end;) peers_turn(10);
+    for (int64_t end = now_us() + us; now_us() < end;) {
+        peers_turn(o.every_us ? 1 : 10);
+        if (o.every_us) send_due();
+    }
 }
 
 static void sign_in_all(void) {
@@ -253,7 +274,8 @@ static void measure(int64_t *out_cpu_us, int64_t *out_wall_us) {
     int64_t began = now_us(), cpu = cpu_of(o.pid), last_done = began;
     uint64_t seen = 0;
     while (o.count ? done() < (uint64_t)o.count : now_us() - began < o.seconds * 1000000) {
-        peers_turn(100);
+        peers_turn(o.every_us ? 1 : 100);
+        if (o.every_us) send_due();
         if (done() != seen) {
             seen = done();
             last_done = now_us();
@@ -396,7 +418,7 @@ static void parse_options(int argc, char **argv) {
         {"sm", 0, NULL, 'm'},     {"ask", 0, NULL, 'a'},      {"roster", 0, NULL, 'r'},    {"caps", 0, NULL, 'C'},
         {"quiet", 0, NULL, 'q'},  {"tls", 1, NULL, 't'},      {"mechanism", 1, NULL, 'M'}, {"domain", 1, NULL, 'd'},
         {"prefix", 1, NULL, 'u'}, {"password", 1, NULL, 'x'}, {"contacts", 1, NULL, 'k'},  {"at-once", 1, NULL, 'o'},
-        {"idle", 0, NULL, 'i'},   {NULL, 0, NULL, 0},
+        {"idle", 0, NULL, 'i'},   {"every", 1, NULL, 'e'},    {NULL, 0, NULL, 0},
     };
     if (argc < 2)
         give_up("usage", STR("load MODE [--option value]...; the modes and options stand at the top of load.c"));
@@ -478,6 +500,9 @@ static void parse_options(int argc, char **argv) {
             break;
         case 'i':
             raw_idle = true;
+            break;
+        case 'e':
+            o.every_us = (int64_t)n * 1000;
             break;
         default:
             exit(2);
