@@ -63,13 +63,17 @@ static int fail(int status, int *out_status) {
     return ERR_INVALID;
 }
 
+static bool is_method_word(struct str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] < 'A' || s.p[i] > 'Z') return false;
+    return str_some(s);
+}
+
 /* The answer for what llhttp refused. */
 static int lex_status(enum http_lex_result result, const struct http_lex *lex) {
-    bool method_is_word = str_some(lex->method);
-    for (size_t i = 0; i < lex->method.len; i++)
-        if (lex->method.p[i] < 'A' || lex->method.p[i] > 'Z') method_is_word = false;
+    if (str_eq(lex->method, STR("PRI"))) return 505; /* the greeting of HTTP/2 */
     switch (result) {
-    case HTTP_LEX_BAD_METHOD: return str_eq(lex->method, STR("PRI")) ? 505 : method_is_word ? 501 : 400;
+    case HTTP_LEX_BAD_METHOD: return is_method_word(lex->method) ? 501 : 400;
     case HTTP_LEX_BAD_VERSION: return 505;
     case HTTP_LEX_TOO_MANY: return 431;
     default: return 400;

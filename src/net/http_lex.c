@@ -75,7 +75,6 @@ static const struct {
     {HPE_OK, HTTP_LEX_MORE},
     {HPE_INVALID_METHOD, HTTP_LEX_BAD_METHOD},
     {HPE_INVALID_VERSION, HTTP_LEX_BAD_VERSION},
-    {HPE_INVALID_CONTENT_LENGTH, HTTP_LEX_BAD_LENGTH},
 };
 
 static enum http_lex_result verdict_of(llhttp_errno_t error) {

@@ -26,7 +26,6 @@ enum http_lex_result {
     HTTP_LEX_BAD,
     HTTP_LEX_BAD_METHOD,
     HTTP_LEX_BAD_VERSION,
-    HTTP_LEX_BAD_LENGTH,
     HTTP_LEX_TOO_MANY, /* headers */
 };
 
