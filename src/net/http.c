@@ -178,8 +178,9 @@ static int path_char(struct str raw, size_t *at) {
     if (raw.len - *at < 2) return -1;
     int high = hex_digit(raw.p[*at]), low = hex_digit(raw.p[*at + 1]);
     *at += 2;
-    int value = high << 4 | low;
-    return high < 0 || low < 0 || value < ' ' || value == 127 || value == '/' ? -1 : value;
+    if (high < 0 || low < 0) return -1;
+    int value = high * 16 + low;
+    return value < ' ' || value == 127 || value == '/' ? -1 : value;
 }
 
 static bool path_has_dot_segments(struct str path) {

@@ -99,7 +99,7 @@ static void test_refused(void **state) {
         {405, STR_INIT("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")},
         {505, STR_INIT("GET / HTTP/2.0\r\nHost: a\r\n\r\n")},
         {505, STR_INIT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")},
-        {400, STR_INIT("GET /\r\n\r\n")},
+        {505, STR_INIT("GET /\r\n\r\n")}, /* HTTP/0.9 */
         {400, STR_INIT("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")},
         {400, STR_INIT("\x16\x03\x01\x02\0\x01")},
         {400, STR_INIT("<?xml version='1.0'?><stream:stream")},
