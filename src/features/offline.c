@@ -1,0 +1,175 @@
+/*
+ * offline.c: what a client missed that does not read archives itself (RFC 6121 8.5.2.2, XEP-0160): archive rows behind the account's
+ * mark, page by page as the socket drains, with the time at which they came. The mark follows what is acknowledged. Messages that
+ * come meanwhile stay in the archive until the flood has reached them, so order holds and nothing comes twice.
+ */
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "im/archive.h"
+#include "im/deliver.h"
+#include "im/feature.h"
+#include "im/handover.h"
+#include "im/session.h"
+#include "store/archive.h"
+#include "xmpp/ns.h"
+
+struct flood {
+    struct store_job job;
+    struct stream_drain drain;
+    struct account *account;
+    uint32_t session, session_gen;
+    int64_t id, after;
+    uint32_t page;
+    bool complete, draining;
+    struct buf rows;
+    size_t written;
+};
+
+struct row_head {
+    int64_t sequence;
+    uint32_t len;
+};
+
+static void flood_free(struct turn *turn, struct flood *f) {
+    struct account *account = f->account;
+    buf_free(&f->rows);
+    free(f);
+    account_job_end(turn, account);
+}
+
+static void flood_read(struct turn *turn, struct flood *f);
+
+static void flood_write_row(struct turn *turn, struct session *s, int64_t sequence, struct str stanza) {
+    struct arena *arena = turn->arena;
+    struct account *a = s->account;
+    struct xml_scope scope = {.default_ns = STR_NONE};
+    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
+    struct xml_node *el;
+    if (xml_parse(arena, stanza, &scope, &limits, &el) != XML_OK) return;
+    struct xml_node *id = xml_add(arena, el, NS_SID, STR("stanza-id"));
+    xml_set(arena, id, STR("by"), account_bare(a));
+    xml_set(arena, id, STR("id"), archive_id(turn, a, sequence));
+    delay_add(turn, el, server_domain(a->im), sequence);
+    struct wire *wire = wire_from(el);
+    session_send(turn, s, wire, sequence);
+    wire_unref(&wire);
+    a->flood_at = sequence;
+}
+
+static void flood_end(struct turn *turn, struct flood *f) {
+    f->account->flooder = NULL;
+    handover_advance(turn, f->account);
+    flood_free(turn, f);
+}
+
+/* The page is out: the next one, or the end if nothing came meanwhile. */
+static void flood_next(struct turn *turn, struct flood *f) {
+    if (f->complete && !f->account->flood_missed) {
+        flood_end(turn, f);
+        return;
+    }
+    flood_read(turn, f);
+}
+
+static bool on_more(struct turn *turn, struct session *s, struct stream_drain *drain) {
+    struct flood *f = CONTAINER_OF(drain, struct flood, drain);
+    struct str rows = buf_str(&f->rows);
+    while (f->written < rows.len) {
+        if (session_is_full(s)) return false;
+        struct row_head head;
+        memcpy(&head, rows.p + f->written, sizeof head);
+        f->written += sizeof head;
+        flood_write_row(turn, s, head.sequence, str_of(rows.p + f->written, head.len));
+        f->written += head.len;
+        f->after = head.sequence;
+    }
+    flood_next(turn, f);
+    return true;
+}
+
+static void on_gone(struct turn *turn, struct stream_drain *drain) {
+    (void)turn;
+    struct flood *f = CONTAINER_OF(drain, struct flood, drain);
+    if (f->account->flooder) f->account->flooder = NULL;
+    flood_free(turn, f);
+}
+
+static bool flood_take_row(void *arg, const struct archive_row *row) {
+    struct flood *f = arg;
+    struct row_head head = {row->sequence, (uint32_t)row->stanza.len};
+    buf_add(&f->rows, &head, sizeof head);
+    buf_add_str(&f->rows, row->stanza);
+    return true;
+}
+
+static int flood_run(struct db *db, struct store_job *job) {
+    struct flood *f = (struct flood *)job;
+    buf_clear(&f->rows);
+    struct archive_query query = {.account = f->id, .after = f->after, .max = f->page, .offline = true};
+    return archive_query(db, &query, flood_take_row, f, &f->complete);
+}
+
+static void flood_done(struct turn *turn, struct store_job *job) {
+    struct flood *f = (struct flood *)job;
+    struct session *s = session_at(im_of(turn), f->session, f->session_gen);
+    if (job->result) LOG(LOG_ERROR, "offline-failed", F_STR("account", account_bare(f->account)), F_ERR("error", job->result));
+    if (job->result || !s || f->account->flooder != s) {
+        if (s && f->account->flooder == s) f->account->flooder = NULL;
+        flood_free(turn, f);
+        return;
+    }
+    f->written = 0;
+    f->drain.more = on_more;
+    f->drain.gone = on_gone;
+    stream_drain_add(turn, s, &f->drain);
+}
+
+static void flood_read(struct turn *turn, struct flood *f) {
+    f->account->flood_missed = false;
+    f->job.kind = STORE_READ;
+    f->job.slot = f->account->slot;
+    f->job.run = flood_run;
+    f->job.done = flood_done;
+    f->job.msg.bytes = sizeof *f;
+    store_submit(f->account->im->server->store, turn, &f->job);
+}
+
+/* A client became available that shows messages and does not ask for them itself. */
+static enum verdict on_available(struct walk *walk) {
+    struct session *s = walk->session;
+    struct account *a = walk->account;
+    bool wants = !s->modern && session_is_available(s) && s->priority >= 0 && !jid_some(walk->stanza.to);
+    if (!wants || a->flooder || a->offline_mark >= a->last_sequence) return PASS;
+    struct flood *f = calloc(1, sizeof *f);
+    CHECK(f != NULL);
+    f->account = a;
+    f->session = s->index;
+    f->session_gen = s->generation;
+    f->id = a->id;
+    f->after = a->offline_mark;
+    f->page = (uint32_t)walk->im->server->options.offline_page;
+    a->flooder = s;
+    a->flood_at = a->offline_mark;
+    account_job_begin(a);
+    flood_read(walk->turn, f);
+    return PASS;
+}
+
+static const struct str offline_disco[] = {STR_INIT("msgoffline"), {NULL, 0}};
+
+static const struct hook offline_hooks[] = {
+    {OUT, STANZA_PRESENCE, TO(SELF), STAGE_AFTER, on_available, "offline-handover"},
+    {0, 0, 0, 0, NULL, NULL},
+};
+
+const struct feature feature_offline = {
+    .name = "offline",
+    .spec = "XEP-0160, XEP-0203",
+    .version = "1.0.1, 2.0",
+    .text = "Clients that do not read archives get what they missed once, in order, with its time; nothing counts as handed over before it is acknowledged.",
+    .disco = offline_disco,
+    .hooks = offline_hooks,
+};

@@ -1,0 +1,233 @@
+/*
+ * subscription.c: who may see whom (RFC 6121 section 3): the state machine of appendix A. A contact's state is its flags (TO, FROM, ASK) and
+ * whether a request of it waits; two tables below say, for each kind of stanza and direction, when it is routed or delivered and
+ * what becomes of the state. What one home owes the other is recorded with the change that caused it.
+ */
+#include "base/log.h"
+#include "im/change.h"
+#include "im/deliver.h"
+#include "im/feature.h"
+#include "im/presence.h"
+#include "im/roster.h"
+#include "im/router.h"
+#include "im/session.h"
+#include "store/roster.h"
+#include "xml/writer.h"
+#include "xmpp/ns.h"
+
+enum { REQUEST_STANZA_MAX = 8192 };
+
+/* The state of one contact, with "pending in" as one more flag. */
+enum { PENDING_IN = 1 << 8 };
+
+struct rule {
+    enum stanza_type type;
+    unsigned if_any;  /* passed on only if one of these is set; 0: always */
+    unsigned unless;  /* and none of these */
+    unsigned clear, set;
+};
+
+/* Appendix A.2: what the user sends. A subscribe is always routed: it heals drift. */
+static const struct rule outbound[] = {
+    {PRESENCE_SUBSCRIBE, 0, 0, 0, ROSTER_ASK | ROSTER_LISTED},
+    {PRESENCE_UNSUBSCRIBE, 0, 0, ROSTER_TO | ROSTER_ASK, 0},
+    {PRESENCE_SUBSCRIBED, PENDING_IN, 0, PENDING_IN, ROSTER_FROM | ROSTER_LISTED},
+    {PRESENCE_UNSUBSCRIBED, ROSTER_FROM | PENDING_IN, 0, ROSTER_FROM | PENDING_IN | ROSTER_APPROVED, 0},
+};
+
+/* Appendix A.3: what the user gets. */
+static const struct rule inbound[] = {
+    {PRESENCE_SUBSCRIBE, 0, ROSTER_FROM | PENDING_IN, 0, PENDING_IN},
+    {PRESENCE_UNSUBSCRIBE, ROSTER_FROM | PENDING_IN, 0, ROSTER_FROM | PENDING_IN, 0},
+    {PRESENCE_SUBSCRIBED, ROSTER_ASK, 0, ROSTER_ASK, ROSTER_TO},
+    {PRESENCE_UNSUBSCRIBED, ROSTER_TO | ROSTER_ASK, 0, ROSTER_TO | ROSTER_ASK, 0},
+};
+
+static bool is_subscription(enum stanza_type type) {
+    return type >= PRESENCE_SUBSCRIBE && type <= PRESENCE_UNSUBSCRIBED;
+}
+
+static const struct rule *rule_of(const struct rule *rules, enum stanza_type type) {
+    return &rules[type - PRESENCE_SUBSCRIBE];
+}
+
+struct step {
+    enum stanza_type type;
+    enum direction direction;
+    struct jid contact;      /* bare */
+    struct str stanza;       /* IN: as it came */
+    int64_t owed;            /* IN: the debt that it settles */
+    bool pass;               /* to be routed (OUT: done by the debt) or delivered (IN) */
+    bool changed;            /* the roster item */
+    bool approve;            /* IN: answered `subscribed` without asking */
+    unsigned before, after;
+};
+
+static unsigned state_of(const struct account *a, struct str contact) {
+    const struct contact *c = account_contact(a, contact);
+    return (c ? c->flags : 0u) | (map_get(&a->requests, contact) ? PENDING_IN : 0u);
+}
+
+/* --- deciding --- */
+
+static void write_state(struct account *a, struct change *c, struct step *step, struct str request) {
+    struct str jid = jid_str(step->contact);
+    unsigned flags = step->after & 0xff;
+    if ((step->before & PENDING_IN) && !(step->after & PENDING_IN)) change_request_gone(c, jid);
+    if (!(step->before & PENDING_IN) && (step->after & PENDING_IN)) change_request(c, jid, request);
+    step->changed = flags != (step->before & 0xff);
+    if (!step->changed) return;
+    const struct contact *old = account_contact(a, jid);
+    if (flags == 0) {
+        if (old) change_contact_gone(c, jid);
+    } else {
+        change_contact(c, jid, old ? contact_name(old) : STR_NONE, old ? contact_groups(old) : STR_NONE, flags);
+    }
+}
+
+static struct xml_node *presence_from(struct turn *turn, const struct account *a, struct str type) {
+    struct xml_node *el = xml_new(turn->arena, NS_CLIENT, STR("presence"));
+    xml_set(turn->arena, el, STR("type"), type);
+    return xml_set(turn->arena, el, STR("from"), account_bare(a));
+}
+
+static struct xml_node *stanza_tree(struct turn *turn, struct str bytes) {
+    struct xml_scope scope = {.default_ns = STR_NONE};
+    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
+    struct xml_node *el = NULL;
+    xml_parse(turn->arena, bytes, &scope, &limits, &el);
+    return el;
+}
+
+static void decide_out(struct turn *turn, struct account *a, struct change *c) {
+    struct step *step = c->data;
+    const struct rule *rule = rule_of(outbound, step->type);
+    step->before = state_of(a, jid_str(step->contact));
+    step->pass = !rule->if_any || (step->before & rule->if_any);
+    step->after = step->before;
+    if (step->type == PRESENCE_SUBSCRIBE && (step->before & ROSTER_TO)) {
+        step->after |= ROSTER_LISTED; /* routed, but nothing is asked anew */
+    } else if (step->pass) {
+        step->after = (step->before & ~rule->clear) | rule->set;
+    } else if (step->type == PRESENCE_SUBSCRIBED && !(step->before & ROSTER_FROM)) {
+        step->after |= ROSTER_APPROVED | ROSTER_LISTED; /* section 3.4: approved before it was asked */
+    } else if (step->type == PRESENCE_UNSUBSCRIBED) {
+        step->after &= ~(unsigned)ROSTER_APPROVED;
+    }
+    bool is_new = !account_contact(a, jid_str(step->contact));
+    if (is_new && step->after != step->before && a->contacts.count >= (uint32_t)a->im->server->options.roster_items) {
+        step->pass = false;
+        step->after = step->before;
+        return;
+    }
+    write_state(a, c, step, STR_NONE);
+    if (step->pass && (step->before & ROSTER_FROM) && !(step->after & ROSTER_FROM)) presence_hide(turn, a, step->contact);
+    if (step->pass) {
+        struct xml_node *el = stanza_tree(turn, step->stanza);
+        if (el) change_owe(turn, c, xml_copy_shallow(turn->arena, el), step->contact);
+    }
+}
+
+static void decide_in(struct turn *turn, struct account *a, struct change *c) {
+    struct step *step = c->data;
+    const struct rule *rule = rule_of(inbound, step->type);
+    step->before = state_of(a, jid_str(step->contact));
+    step->pass = (!rule->if_any || (step->before & rule->if_any)) && !(step->before & rule->unless);
+    step->after = step->pass ? (step->before & ~rule->clear) | rule->set : step->before;
+    if (step->type == PRESENCE_SUBSCRIBE && (step->before & (ROSTER_FROM | ROSTER_APPROVED))) {
+        step->pass = false;
+        step->approve = true;
+        step->after = (step->before | ROSTER_FROM) & ~(unsigned)(ROSTER_APPROVED | PENDING_IN);
+    }
+    bool too_many = (step->after & PENDING_IN) && !(step->before & PENDING_IN) &&
+                    (a->requests.count >= (uint32_t)a->im->server->options.requests || step->stanza.len > REQUEST_STANZA_MAX);
+    if (too_many) {
+        LOG(LOG_INFO, "request-dropped", F_STR("account", account_bare(a)), F_STR("from", jid_str(step->contact)));
+        step->pass = false;
+        step->after = step->before;
+    }
+    write_state(a, c, step, step->stanza);
+    change_settle(c, step->owed);
+    if (step->approve) change_owe(turn, c, presence_from(turn, a, STR("subscribed")), step->contact);
+}
+
+/* --- after the commit --- */
+
+static void finish_out(struct turn *turn, struct account *a, struct change *c, int err) {
+    const struct step *step = c->data;
+    if (err) return;
+    if (step->changed) roster_push(turn, a, jid_str(step->contact));
+    bool gained = !(step->before & ROSTER_FROM) && (step->after & ROSTER_FROM);
+    if (gained) presence_show(turn, a, step->contact);
+}
+
+static void deliver_step(struct turn *turn, struct account *a, const struct step *step) {
+    struct xml_node *el = stanza_tree(turn, step->stanza);
+    if (!el) return;
+    struct wire *wire = wire_from(el);
+    LIST_EACH(&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        bool is_for = step->type == PRESENCE_SUBSCRIBE ? session_is_available(s) : s->interested;
+        if (is_for) session_send(turn, s, wire, 0);
+    }
+    wire_unref(&wire);
+}
+
+static void finish_in(struct turn *turn, struct account *a, struct change *c, int err) {
+    const struct step *step = c->data;
+    if (err) return;
+    if (step->pass) deliver_step(turn, a, step);
+    if (step->changed) roster_push(turn, a, jid_str(step->contact));
+    bool had = step->before & ROSTER_FROM, has = step->after & ROSTER_FROM;
+    if (step->approve) presence_show(turn, a, step->contact);
+    if (had && !has) presence_hide(turn, a, step->contact);
+}
+
+/* --- hooks --- */
+
+static struct change *step_change(struct walk *walk, struct jid contact, change_decide decide, change_finish finish) {
+    struct change *c = change_new(decide, finish);
+    struct step *step = ARENA_NEW(c->arena, struct step);
+    step->type = walk->stanza.type;
+    step->direction = walk->direction;
+    step->contact = jid_bare(jid_dup(c->arena, contact));
+    step->owed = walk->owed;
+    struct xml_node *el = xml_copy_shallow(walk->turn->arena, walk->stanza.el);
+    xml_set(walk->turn->arena, el, STR("from"), jid_bare_str(walk->stanza.from)); /* section 3.1.2 */
+    xml_set(walk->turn->arena, el, STR("to"), jid_bare_str(walk->stanza.to));
+    step->stanza = arena_dup(c->arena, xml_string(walk->turn->arena, el, STR_NONE));
+    c->data = step;
+    return c;
+}
+
+static enum verdict on_out(struct walk *walk) {
+    if (!is_subscription(walk->stanza.type)) return PASS;
+    struct jid contact = jid_bare(walk->stanza.to);
+    if (jid_eq(contact, account_jid(walk->account))) return DROP;
+    change_start(walk->turn, walk->account, step_change(walk, contact, decide_out, finish_out));
+    return DROP; /* goes its own way from here */
+}
+
+static enum verdict on_in(struct walk *walk) {
+    if (!is_subscription(walk->stanza.type)) return PASS;
+    change_start(walk->turn, walk->account, step_change(walk, walk->stanza.from, decide_in, finish_in));
+    walk->owed = 0; /* settled with the change */
+    return DROP;
+}
+
+static const struct str subscription_disco[] = {STR_INIT("urn:xmpp:features:pre-approval"), {NULL, 0}};
+
+static const struct hook subscription_hooks[] = {
+    {OUT, STANZA_PRESENCE, TO(ACCOUNT) | TO(FULL) | TO(SELF), STAGE_CHECK, on_out, "subscription-out"},
+    {IN, STANZA_PRESENCE, TO(ACCOUNT) | TO(FULL) | TO(SELF), STAGE_CHECK, on_in, "subscription-in"},
+    {0, 0, 0, 0, NULL, NULL},
+};
+
+const struct feature feature_subscription = {
+    .name = "subscription",
+    .spec = "RFC 6121",
+    .version = "2011",
+    .text = "Asking, approving (also in advance), refusing and ending; requests wait with their whole content; nothing is lost by a crash.",
+    .disco_account = subscription_disco,
+    .hooks = subscription_hooks,
+};

@@ -1,0 +1,445 @@
+/*
+ * account.c: the per-shard table of accounts. Everything here runs on the account's home. What must hold: an account has at most
+ * one struct; while it is loading nothing of it is looked at, and what arrives is parked in order; it stays in memory while it has
+ * a session, something pending, or a job at the store; contacts, requests and blocks in memory equal the committed rows.
+ */
+#include "im/account.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "im/feature.h"
+#include "im/handover.h"
+#include "im/session.h"
+#include "store/accounts.h"
+#include "store/archive.h"
+#include "store/roster.h"
+#include "base/err.h"
+
+/* --- contacts, requests, blocks in memory --- */
+
+static struct contact *contact_new(struct str jid, struct str name, struct str groups, unsigned flags) {
+    struct contact *c = malloc(sizeof *c + jid.len + name.len + groups.len);
+    CHECK(c != NULL);
+    c->flags = (uint8_t)flags;
+    c->jid_len = (uint16_t)jid.len;
+    c->name_len = (uint16_t)name.len;
+    c->groups_len = (uint16_t)groups.len;
+    char *at = c->text;
+    if (jid.len) memcpy(at, jid.p, jid.len);
+    at += jid.len;
+    if (name.len) memcpy(at, name.p, name.len);
+    at += name.len;
+    if (groups.len) memcpy(at, groups.p, groups.len);
+    return c;
+}
+
+struct contact *account_contact(const struct account *a, struct str jid) {
+    return map_get(&a->contacts, jid);
+}
+
+void account_contact_set(struct account *a, struct str jid, struct str name, struct str groups, unsigned flags) {
+    struct contact *c = contact_new(jid, name, groups, flags);
+    /* The key lives in the value: the old one leaves before the new one comes. */
+    struct contact *old = map_remove(&a->contacts, jid);
+    map_put(&a->contacts, contact_jid(c), c);
+    free(old);
+}
+
+void account_contact_remove(struct account *a, struct str jid) {
+    free(map_remove(&a->contacts, jid));
+}
+
+void account_request_set(struct account *a, struct str jid, struct str stanza) {
+    struct request *r = malloc(sizeof *r + jid.len + stanza.len);
+    CHECK(r != NULL);
+    r->jid_len = (uint16_t)jid.len;
+    r->stanza_len = (uint32_t)stanza.len;
+    memcpy(r->text, jid.p, jid.len);
+    memcpy(r->text + jid.len, stanza.p, stanza.len);
+    struct request *old = map_remove(&a->requests, jid);
+    map_put(&a->requests, str_of(r->text, jid.len), r);
+    free(old);
+}
+
+void account_request_remove(struct account *a, struct str jid) {
+    free(map_remove(&a->requests, jid));
+}
+
+void account_blocked_set(struct account *a, struct str jid) {
+    if (map_get(&a->blocked, jid)) return;
+    struct blocked *b = malloc(sizeof *b + jid.len);
+    CHECK(b != NULL);
+    b->len = (uint16_t)jid.len;
+    memcpy(b->jid, jid.p, jid.len);
+    map_put(&a->blocked, str_of(b->jid, b->len), b);
+}
+
+static void map_drop(struct map *m) {
+    size_t at = 0;
+    for (void *value; (value = map_next(m, &at));) free(value);
+    map_free(m);
+}
+
+void account_blocked_remove(struct account *a, struct str jid) {
+    if (jid.p) {
+        free(map_remove(&a->blocked, jid));
+    } else {
+        map_drop(&a->blocked);
+    }
+}
+
+bool account_blocks(const struct account *a, struct jid other) {
+    if (a->blocked.count == 0 || !jid_some(other) || jid_bare_eq(other, account_jid(a))) return false;
+    if (map_get(&a->blocked, jid_bare_str(other)) || map_get(&a->blocked, jid_domain(other))) return true;
+    if (jid_is_bare(other)) return false;
+    if (map_get(&a->blocked, jid_str(other))) return true;
+    /* domain/resource (XEP-0191 section 3.1) */
+    struct str full = jid_str(other);
+    return other.local_len && map_get(&a->blocked, str_from(full, other.local_len + 1u));
+}
+
+bool account_shows_presence_to(const struct account *a, struct jid other) {
+    if (jid_bare_eq(other, account_jid(a))) return true;
+    const struct contact *c = account_contact(a, jid_bare_str(other));
+    return c && (c->flags & ROSTER_FROM);
+}
+
+bool account_sees_presence_of(const struct account *a, struct jid other) {
+    if (jid_bare_eq(other, account_jid(a))) return true;
+    const struct contact *c = account_contact(a, jid_bare_str(other));
+    return c && (c->flags & ROSTER_TO);
+}
+
+/* --- the table --- */
+
+struct account *account_find(struct im *im, struct str bare) {
+    return map_get(&im->accounts, bare);
+}
+
+static struct account *account_new(struct im *im, struct str bare) {
+    struct account *a = calloc(1, sizeof *a + bare.len + 1);
+    CHECK(a != NULL);
+    a->im = im;
+    a->slot = slot_of(im->shard->hub, bare);
+    a->bare_len = (uint16_t)bare.len;
+    a->local_len = (uint16_t)str_index(bare, '@');
+    memcpy(a->bare, bare.p, bare.len);
+    a->parked_end = &a->parked;
+    list_init(&a->sessions);
+    list_init(&a->idle);
+    list_init(&a->pending);
+    list_init(&a->handovers);
+    list_init(&a->exclusive);
+    a->traced = str_some(im->server->options.trace) && str_eq(im->server->options.trace, account_bare(a));
+    map_put(&im->accounts, account_bare(a), a);
+    return a;
+}
+
+static bool account_is_idle(const struct account *a) {
+    return a->state == ACCOUNT_READY && a->session_count == 0 && list_empty(&a->pending) && a->jobs == 0 && !a->writing &&
+           list_empty(&a->exclusive);
+}
+
+static void account_free(struct account *a) {
+    CHECK(a->session_count == 0 && a->jobs == 0 && a->parked == NULL);
+    map_remove(&a->im->accounts, account_bare(a));
+    list_remove(&a->idle);
+    LIST_EACH(&a->handovers, at, after) {
+        list_remove(at);
+        free(CONTAINER_OF(at, struct handover, link));
+    }
+    map_drop(&a->contacts);
+    map_drop(&a->requests);
+    map_drop(&a->blocked);
+    free(a);
+}
+
+static void account_rest(struct turn *turn, struct account *a) {
+    if (!account_is_idle(a)) return;
+    list_remove(&a->idle);
+    a->idle_since_ms = turn->now_ms;
+    list_append(&a->im->idle_accounts, &a->idle);
+}
+
+void account_joined(struct account *a) {
+    a->session_count++;
+    list_remove(&a->idle);
+}
+
+void account_left(struct turn *turn, struct account *a) {
+    CHECK(a->session_count > 0);
+    a->session_count--;
+    if (a->session_count == 0) account_mark_flush(turn, a);
+    account_rest(turn, a);
+}
+
+void account_job_begin(struct account *a) {
+    a->jobs++;
+    list_remove(&a->idle);
+}
+
+void account_job_end(struct turn *turn, struct account *a) {
+    CHECK(a->jobs > 0);
+    a->jobs--;
+    account_rest(turn, a);
+}
+
+/* --- loading --- */
+
+struct load_job {
+    struct store_job job;
+    struct account *account; /* stays: jobs > 0 */
+    bool found;
+    struct account_row row;
+    int64_t last_sequence;
+    struct map contacts, requests, blocked; /* as they will stand in the account */
+    uint16_t bare_len;
+    char bare[];
+};
+
+static bool load_contact(void *arg, const struct roster_row *row) {
+    struct contact *c = contact_new(row->jid, row->name, row->groups, row->flags);
+    free(map_put(arg, contact_jid(c), c));
+    return true;
+}
+
+static bool load_request(void *arg, struct str jid, struct str stanza) {
+    struct account scratch = {.requests = *(struct map *)arg};
+    account_request_set(&scratch, jid, stanza);
+    *(struct map *)arg = scratch.requests;
+    return true;
+}
+
+static bool load_blocked(void *arg, struct str jid) {
+    struct account scratch = {.blocked = *(struct map *)arg};
+    account_blocked_set(&scratch, jid);
+    *(struct map *)arg = scratch.blocked;
+    return true;
+}
+
+static void load_clear(struct load_job *load) {
+    map_drop(&load->contacts);
+    map_drop(&load->requests);
+    map_drop(&load->blocked);
+}
+
+/* Reader thread. */
+static int load_run(struct db *db, struct store_job *job) {
+    struct load_job *load = (struct load_job *)job;
+    load_clear(load);
+    int err = accounts_find(db, str_of(load->bare, load->bare_len), &load->row);
+    load->found = err == 0 && !load->row.deleted;
+    if (err == ERR_NOT_FOUND || (err == 0 && !load->found)) return 0;
+    if (!err) err = roster_each(db, load->row.id, load_contact, &load->contacts);
+    if (!err) err = requests_each(db, load->row.id, load_request, &load->requests);
+    if (!err) err = blocked_each(db, load->row.id, load_blocked, &load->blocked);
+    if (!err) err = archive_last(db, load->row.id, &load->last_sequence);
+    return err;
+}
+
+static void account_take_load(struct account *a, struct load_job *load) {
+    a->id = load->row.id;
+    a->generation = load->row.generation;
+    a->roster_version = load->row.roster_version;
+    a->offline_mark = a->mark_stored = load->row.offline_mark;
+    a->last_sequence = load->last_sequence > load->row.offline_mark ? load->last_sequence : load->row.offline_mark;
+    a->contacts = load->contacts;
+    a->requests = load->requests;
+    a->blocked = load->blocked;
+    load->contacts = load->requests = load->blocked = (struct map)MAP_INIT;
+}
+
+static void load_done(struct turn *turn, struct store_job *job) {
+    struct load_job *load = (struct load_job *)job;
+    struct account *a = load->account;
+    if (job->result) LOG(LOG_ERROR, "account-load-failed", F_STR("account", account_bare(a)), F_ERR("error", job->result));
+    if (job->result == 0 && load->found) account_take_load(a, load);
+    a->state = ACCOUNT_READY;
+    load_clear(load);
+    free(load);
+
+    struct msg *parked = a->parked;
+    a->parked = NULL;
+    a->parked_end = &a->parked;
+    for (struct msg *msg = parked, *next; msg; msg = next) {
+        next = msg->next;
+        turn->shard->handlers[msg->type](turn, msg);
+    }
+    a->jobs--; /* only now: the parked ones found it here */
+    if (a->id == 0 && account_is_idle(a)) {
+        account_free(a); /* nobody: not worth remembering, and no stranger can make us */
+    } else {
+        account_rest(turn, a);
+    }
+}
+
+static void account_load(struct turn *turn, struct account *a) {
+    struct load_job *load = calloc(1, sizeof *load + a->bare_len);
+    CHECK(load != NULL);
+    load->job.kind = STORE_READ;
+    load->job.slot = a->slot;
+    load->job.run = load_run;
+    load->job.done = load_done;
+    load->job.msg.bytes = (uint32_t)(sizeof *load + a->bare_len);
+    load->account = a;
+    load->bare_len = a->bare_len;
+    memcpy(load->bare, a->bare, a->bare_len);
+    account_job_begin(a);
+    store_submit(a->im->server->store, turn, &load->job);
+}
+
+struct account *account_need(struct turn *turn, struct str bare, struct msg *msg) {
+    struct im *im = im_of(turn);
+    struct account *a = account_find(im, bare);
+    if (!a) {
+        a = account_new(im, bare);
+        account_load(turn, a);
+    }
+    if (a->state == ACCOUNT_READY) {
+        if (list_empty(&a->idle)) return a;
+        /* Used: to the young end. */
+        list_remove(&a->idle);
+        account_rest(turn, a);
+        return a;
+    }
+    msg->next = NULL;
+    *a->parked_end = msg;
+    a->parked_end = &msg->next;
+    return NULL;
+}
+
+void account_forget(struct turn *turn, struct account *a) {
+    (void)turn;
+    a->id = 0; /* nobody from here on; leaves when nothing holds it */
+    if (account_is_idle(a)) account_free(a);
+}
+
+void account_end_sessions(struct turn *turn, struct account *a, struct session *except, int stream_error, struct str text) {
+    LIST_EACH(&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (s != except) session_end(turn, s, (enum stream_error)stream_error, text);
+    }
+}
+
+/* --- order --- */
+
+int64_t account_next_sequence(struct turn *turn, struct account *a) {
+    int64_t now = turn->wall_us;
+    a->last_sequence = now > a->last_sequence ? now : a->last_sequence + 1;
+    return a->last_sequence;
+}
+
+void account_queue(struct account *a, struct pending *p) {
+    list_remove(&a->idle);
+    list_append(&a->pending, &p->link);
+}
+
+void account_settle(struct turn *turn, struct account *a) {
+    while (!list_empty(&a->pending)) {
+        struct pending *p = CONTAINER_OF(a->pending.next, struct pending, link);
+        if (!p->done) return;
+        list_remove(&p->link);
+        a->jobs++; /* what runs here may end the last session */
+        if (p->proceed) {
+            p->proceed(turn, a, p);
+        } else {
+            free(p);
+        }
+        a->jobs--;
+    }
+    account_rest(turn, a);
+}
+
+void account_exclusive(struct turn *turn, struct account *a, struct exclusive *e) {
+    if (a->writing) {
+        list_append(&a->exclusive, &e->link);
+        return;
+    }
+    a->writing = true;
+    list_remove(&a->idle);
+    e->run(turn, a, e);
+}
+
+void account_release(struct turn *turn, struct account *a) {
+    CHECK(a->writing);
+    struct link *next = list_pop(&a->exclusive);
+    if (next) {
+        struct exclusive *e = CONTAINER_OF(next, struct exclusive, link);
+        e->run(turn, a, e);
+        return;
+    }
+    a->writing = false;
+    account_rest(turn, a);
+}
+
+/* --- the offline mark --- */
+
+struct mark_job {
+    struct store_job job;
+    struct account *account;
+    int64_t id, mark;
+};
+
+static int mark_run(struct db *db, struct store_job *job) {
+    const struct mark_job *m = (struct mark_job *)job;
+    return accounts_set_offline_mark(db, m->id, m->mark);
+}
+
+static void mark_done(struct turn *turn, struct store_job *job) {
+    struct mark_job *m = (struct mark_job *)job;
+    if (job->result == 0 && m->mark > m->account->mark_stored) m->account->mark_stored = m->mark;
+    account_job_end(turn, m->account);
+    free(m);
+}
+
+void account_mark(struct turn *turn, struct account *a, int64_t sequence) {
+    (void)turn;
+    if (sequence > a->offline_mark) a->offline_mark = sequence;
+}
+
+void account_mark_flush(struct turn *turn, struct account *a) {
+    if (a->offline_mark <= a->mark_stored || a->id == 0) return;
+    struct mark_job *m = calloc(1, sizeof *m);
+    CHECK(m != NULL);
+    m->job.kind = STORE_WRITE;
+    m->job.slot = a->slot;
+    m->job.run = mark_run;
+    m->job.done = mark_done;
+    m->job.msg.bytes = sizeof *m;
+    m->account = a;
+    m->id = a->id;
+    m->mark = a->mark_stored = a->offline_mark;
+    account_job_begin(a);
+    store_submit(a->im->server->store, turn, &m->job);
+}
+
+/* --- the sweep --- */
+
+enum { SWEEP_MS = 1000, SWEEP_MARKS = 512 };
+
+static void sweep_marks(struct turn *turn, struct im *im) {
+    /* Only accounts with sessions move their mark; few of them have news in a given second. */
+    for (uint32_t i = 0, seen = 0; i < im->session_cap && seen < SWEEP_MARKS; i++) {
+        struct session *s = im->sessions[i];
+        if (!s) continue;
+        struct account *a = s->account;
+        if (a->offline_mark > a->mark_stored) {
+            account_mark_flush(turn, a);
+            seen++;
+        }
+    }
+}
+
+void accounts_sweep(struct loop_timer *timer, int64_t now_ms) {
+    struct im *im = CONTAINER_OF(timer, struct im, sweep);
+    struct turn *turn = &im->shard->turn;
+    sweep_marks(turn, im);
+    LIST_EACH(&im->idle_accounts, at, after) {
+        struct account *a = CONTAINER_OF(at, struct account, idle);
+        if (now_ms - a->idle_since_ms < im->server->options.idle_accounts_ms) break;
+        if (account_is_idle(a)) account_free(a);
+    }
+    loop_timer_set(im->shard->loop, timer, now_ms + SWEEP_MS);
+}

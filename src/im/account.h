@@ -1,0 +1,154 @@
+/*
+ * account.h: one account in memory, on its home. It is loaded by the first thing that needs it and leaves some time after
+ * its last session; what arrives meanwhile is parked in order. All that is ordered for an account goes through its pending list.
+ */
+#ifndef CONFAB_IM_ACCOUNT_H
+#define CONFAB_IM_ACCOUNT_H
+
+#include "im/im.h"
+
+/* A contact. Compact: one allocation. */
+struct contact {
+    uint8_t flags; /* ROSTER_* (store/roster.h) */
+    uint16_t jid_len, name_len, groups_len;
+    char text[]; /* jid, name, groups (each ended by '\n') */
+};
+static inline struct str contact_jid(const struct contact *c) {
+    return (struct str){c->text, c->jid_len};
+}
+static inline struct str contact_name(const struct contact *c) {
+    return (struct str){c->text + c->jid_len, c->name_len};
+}
+static inline struct str contact_groups(const struct contact *c) {
+    return (struct str){c->text + c->jid_len + c->name_len, c->groups_len};
+}
+
+/* A request to subscribe that waits for an answer, as it came. */
+struct request {
+    uint16_t jid_len;
+    uint32_t stanza_len;
+    char text[]; /* jid, stanza */
+};
+
+/*
+ * One thing that must happen in the account's order: a message of its own that is not yet committed (no action), one that waits for its
+ * commit to be delivered, a query that must see all before it. `proceed` runs when it is done and all before it are gone; it frees the struct.
+ */
+struct pending {
+    struct link link;
+    bool done;
+    int64_t sequence; /* of the archive row it stands for; 0: none */
+    void (*proceed)(struct turn *turn, struct account *account, struct pending *pending);
+};
+
+enum account_state { ACCOUNT_LOADING, ACCOUNT_READY, ACCOUNT_GONE };
+
+struct account {
+    struct im *im;
+    int64_t id;         /* the number; 0: there is no such account */
+    int64_t generation; /* of its credentials */
+    enum account_state state;
+    uint16_t slot;
+    uint16_t local_len, bare_len;
+    bool writing;       /* an exclusive change is at the store */
+    bool traced;        /* its stanzas are logged */
+    uint16_t session_count;
+    struct msg *parked, **parked_end; /* while loading: messages in order */
+    struct link sessions;
+    struct link idle;     /* in im->idle_accounts */
+    int64_t idle_since_ms;
+    struct map contacts;  /* jid -> struct contact */
+    struct map requests;  /* jid -> struct request */
+    struct map blocked;   /* jid -> struct blocked */
+    int64_t roster_version;
+    int64_t last_sequence; /* newest archive sequence given out */
+    int64_t offline_mark;  /* handed over up to here, as far as we know */
+    int64_t mark_stored;   /* as the database knows it */
+    struct session *flooder; /* gets what was missed just now: live messages wait for it in the archive */
+    int64_t flood_at;      /* how far it has come; the mark cannot pass this meanwhile */
+    bool flood_missed;     /* something came while its last page was read */
+    struct link pending;   /* struct pending, oldest first */
+    struct link handovers; /* struct handover (im/handover.h), oldest first */
+    struct link exclusive; /* changes that wait for `writing` */
+    unsigned jobs;         /* at the store: the account stays until they are back */
+    char bare[];           /* NUL-terminated */
+};
+
+struct blocked {
+    uint16_t len;
+    char jid[];
+};
+
+static inline struct str account_bare(const struct account *a) {
+    return (struct str){a->bare, a->bare_len};
+}
+static inline struct jid account_jid(const struct account *a) {
+    return (struct jid){a->bare, a->local_len, (uint16_t)(a->bare_len - a->local_len - 1), 0};
+}
+
+/* In memory, whatever its state; NULL when it is not. */
+struct account *account_find(struct im *im, struct str bare);
+/*
+ * In memory, loading it if need be. When it is not ready, `msg` is parked (consumed) and will be dispatched again once it is, and NULL
+ * comes back. An account that does not exist comes back with id 0 for the time of this turn.
+ */
+struct account *account_need(struct turn *turn, struct str bare, struct msg *msg);
+
+/* Strictly rising, near the wall clock: the next archive sequence. */
+int64_t account_next_sequence(struct turn *turn, struct account *a);
+
+/* Appends to the pending list; does nothing else. */
+void account_queue(struct account *a, struct pending *p);
+/* Runs what is done at the head of the list. */
+void account_settle(struct turn *turn, struct account *a);
+/* True when nothing waits: what is not kept may be delivered at once. */
+static inline bool account_is_settled(const struct account *a) {
+    return list_empty(&a->pending);
+}
+
+/*
+ * One change at a time of what the account owns (roster, requests, blocks): run is called now or when those before it have
+ * finished, with the account as it then is; it starts a store job and its completion calls account_release.
+ */
+struct exclusive {
+    struct link link;
+    void (*run)(struct turn *turn, struct account *account, struct exclusive *exclusive); /* consumes it */
+};
+void account_exclusive(struct turn *turn, struct account *a, struct exclusive *e);
+void account_release(struct turn *turn, struct account *a);
+
+/* Sessions come and go: keeps the account out of or in the idle list. */
+void account_joined(struct account *a);
+void account_left(struct turn *turn, struct account *a);
+/* A job of this account is at the store (keeps it in memory) / is back. */
+void account_job_begin(struct account *a);
+void account_job_end(struct turn *turn, struct account *a);
+
+/* Changes in memory, after their commit. */
+struct contact *account_contact(const struct account *a, struct str jid); /* NULL: none */
+void account_contact_set(struct account *a, struct str jid, struct str name, struct str groups, unsigned flags);
+void account_contact_remove(struct account *a, struct str jid);
+void account_request_set(struct account *a, struct str jid, struct str stanza);
+void account_request_remove(struct account *a, struct str jid);
+void account_blocked_set(struct account *a, struct str jid);
+void account_blocked_remove(struct account *a, struct str jid); /* STR_NONE: all */
+
+/* RFC 6121 / XEP-0191 questions, by bare and full address. */
+bool account_blocks(const struct account *a, struct jid other);
+/* `other` may see this account's presence: subscription from or both, or it is itself. */
+bool account_shows_presence_to(const struct account *a, struct jid other);
+/* This account sees the presence of `other`: to or both, or itself. */
+bool account_sees_presence_of(const struct account *a, struct jid other);
+
+/* The offline mark moves forward, in memory at once and in the database soon. */
+void account_mark(struct turn *turn, struct account *a, int64_t sequence);
+/* Marks not yet written go to the store. */
+void account_mark_flush(struct turn *turn, struct account *a);
+
+/* Every so often (im_new starts it): idle accounts leave, marks are written. */
+void accounts_sweep(struct loop_timer *timer, int64_t now_ms);
+/* The account was deleted or its password changed elsewhere: ends its sessions (but `except`) and forgets it. */
+void account_end_sessions(struct turn *turn, struct account *a, struct session *except, int stream_error, struct str text);
+void account_forget(struct turn *turn, struct account *a);
+
+#endif

@@ -1,0 +1,251 @@
+/*
+ * archive.c: what is kept, on both homes. The sender's home decides that a message is kept and gives it its place in the sender's
+ * archive; the recipient's home gives it a place in its own and writes both rows in one transaction; after the commit the message is
+ * delivered and the sender's home told. What must hold: nothing kept is delivered, or counted as handled, before its commit.
+ */
+#include "im/archive.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "base/err.h"
+#include "base/codec.h"
+#include "base/log.h"
+#include "im/account.h"
+#include "im/iq.h"
+#include "im/router.h"
+#include "im/session.h"
+#include "store/archive.h"
+#include "xml/writer.h"
+#include "xmpp/ns.h"
+
+/* Payloads that matter later though they show no text of their own. */
+const struct str archive_namespaces[] = {
+    STR_INIT("urn:xmpp:receipts"),           STR_INIT("urn:xmpp:chat-markers:0"),
+    STR_INIT("urn:xmpp:reactions:0"),        STR_INIT("urn:xmpp:message-retract:0"),
+    STR_INIT("urn:xmpp:message-retract:1"),  STR_INIT("urn:xmpp:fasten:0"),
+    STR_INIT("urn:xmpp:message-correct:0"),  STR_INIT("urn:xmpp:message-moderate:0"),
+    STR_INIT("urn:xmpp:message-moderate:1"), STR_INIT("urn:xmpp:jingle-message:0"),
+    STR_INIT("jabber:x:conference"),         {NULL, 0},
+};
+
+/* Encrypted payloads: messages in their own right. */
+static const struct str encrypted_namespaces[] = {
+    STR_INIT("eu.siacs.conversations.axolotl"), STR_INIT("urn:xmpp:omemo:2"), STR_INIT("urn:xmpp:omemo:1"),
+    STR_INIT("urn:xmpp:openpgp:0"),             STR_INIT("jabber:x:encrypted"), {NULL, 0},
+};
+
+static bool is_listed(const struct str *list, struct str ns) {
+    for (; list->p; list++) {
+        if (str_eq(*list, ns)) return true;
+    }
+    return false;
+}
+
+static bool has_child_of(const struct xml_node *el, const struct str *namespaces) {
+    for (const struct xml_node *c = xml_first_element(el); c; c = xml_next_element(c)) {
+        if (is_listed(namespaces, c->ns)) return true;
+    }
+    return false;
+}
+
+/* A message that somebody wants to read, as against one that says something about others. */
+static bool is_content(const struct xml_node *el) {
+    return xml_child(el, NS_CLIENT, STR("body")) || has_child_of(el, encrypted_namespaces);
+}
+
+static bool is_kept(const struct stanza *s) {
+    if (s->type != MESSAGE_CHAT && s->type != MESSAGE_NORMAL) return false;
+    if (xml_child(s->el, NS_HINTS, STR("no-store")) || xml_child(s->el, NS_HINTS, STR("no-permanent-store"))) return false;
+    return is_content(s->el) || has_child_of(s->el, archive_namespaces) || xml_child(s->el, NS_HINTS, STR("store"));
+}
+
+/* --- ids --- */
+
+struct str archive_id(struct turn *turn, const struct account *account, int64_t sequence) {
+    uint8_t plain[16], id[16];
+    memcpy(plain, &account->id, 8);
+    memcpy(plain + 8, &sequence, 8);
+    block_encrypt(im_of(turn)->ids, plain, id);
+    return base64url_encode(turn->arena, str_of(id, sizeof id));
+}
+
+int archive_id_read(struct turn *turn, const struct account *account, struct str id, int64_t *out_sequence) {
+    struct str bytes;
+    if (id.len != 22 || base64url_decode(turn->arena, id, &bytes) != 0 || bytes.len != 16) return ERR_NOT_FOUND;
+    uint8_t plain[16];
+    block_decrypt(im_of(turn)->ids, (const uint8_t *)bytes.p, plain);
+    int64_t number, sequence;
+    memcpy(&number, plain, 8);
+    memcpy(&sequence, plain + 8, 8);
+    if (number != account->id || sequence <= 0) return ERR_NOT_FOUND;
+    *out_sequence = sequence;
+    return 0;
+}
+
+/* --- the sender's home --- */
+
+/* Whether this account's own archive holds messages with that person for good. */
+static bool archive_wants(const struct account *a, struct jid peer) {
+    switch (a->im->server->options.archive_default) {
+    case ARCHIVE_ALWAYS:
+        return true;
+    case ARCHIVE_ROSTER:
+        return account_contact(a, jid_bare_str(peer)) != NULL;
+    default:
+        return false;
+    }
+}
+
+static uint64_t archive_origin(const struct walk *walk) {
+    const struct xml_node *origin = xml_child(walk->stanza.el, NS_SID, STR("origin-id"));
+    struct str id = origin ? xml_attr(origin, STR("id")) : STR_NONE;
+    if (!str_some(id)) return 0;
+    struct jid to = jid_some(walk->stanza.to) ? walk->stanza.to : walk->stanza.from;
+    struct str key = ARENA_CONCAT(walk->turn->arena, jid_bare_str(to), STR("\n"), id);
+    uint64_t hash = siphash(walk->im->server->id_key, key.p, key.len);
+    return hash ? hash : 1;
+}
+
+enum verdict archive_stamp_out(struct walk *walk) {
+    if (!is_kept(&walk->stanza)) return PASS;
+    struct jid to = walk->stanza.to;
+    bool to_oneself = !jid_some(to) || jid_bare_eq(to, account_jid(walk->account));
+    walk->kept = true;
+    walk->offline = is_content(walk->stanza.el);
+    walk->out_sequence = account_next_sequence(walk->turn, walk->account);
+    walk->origin_hash = archive_origin(walk);
+    if (to_oneself || !archive_wants(walk->account, to)) walk->sender_account = 0;
+    return PASS;
+}
+
+/* --- the recipient's home --- */
+
+static bool is_forged_id(const struct xml_node *child, const void *arg) {
+    const struct account *a = arg;
+    return xml_is(child, NS_SID, STR("stanza-id")) && str_eq(xml_attr(child, STR("by")), account_bare(a));
+}
+
+static bool has_forged_id(const struct xml_node *el, const struct account *a) {
+    for (const struct xml_node *c = el->first; c; c = c->next) {
+        if (!xml_is_text(c) && is_forged_id(c, a)) return true;
+    }
+    return false;
+}
+
+enum verdict archive_stamp_in(struct walk *walk) {
+    if (has_forged_id(walk->stanza.el, walk->account)) {
+        struct xml_node *mine = xml_copy_shallow(walk->turn->arena, walk->stanza.el);
+        xml_remove_children(mine, is_forged_id, walk->account);
+        walk->stanza.el = mine;
+    }
+    if (walk->kept) walk->in_sequence = account_next_sequence(walk->turn, walk->account);
+    return PASS;
+}
+
+/* One kept message between ARCHIVE and DELIVER. */
+struct keep {
+    struct store_job job;
+    struct pending pending;
+    struct account *account;
+    struct origin origin;
+    struct archive_entry entry;
+    bool is_back; /* from the store */
+    int result;
+    uint16_t to_len;
+    char text[]; /* to, sender's bare address, recipient's bare address, stanza */
+};
+
+static int keep_run(struct db *db, struct store_job *job) {
+    return archive_add(db, &((struct keep *)job)->entry);
+}
+
+static void keep_walk(struct turn *turn, struct keep *k, struct walk *out) {
+    struct xml_scope scope = {.default_ns = STR_NONE};
+    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
+    struct xml_node *el;
+    enum xml_error bad = xml_parse(turn->arena, k->entry.stanza, &scope, &limits, &el);
+    CHECK(bad == XML_OK);
+    *out = (struct walk){.turn = turn, .im = im_of(turn), .direction = IN, .account = k->account, .origin = k->origin,
+                         .kept = true, .offline = (k->entry.in.flags & ARCHIVE_OFFLINE) != 0,
+                         .in_sequence = k->entry.in.sequence, .out_sequence = k->entry.out.sequence};
+    stanza_read(turn->arena, el, &out->stanza);
+    out->stanza.to = jid_trusted(str_of(k->text, k->to_len));
+    out->target = router_target(out->im, out->stanza.to, out->stanza.from);
+}
+
+/* It is its turn: all before it has been delivered, and it is committed or refused. */
+static void on_keep_turn(struct turn *turn, struct account *account, struct pending *pending) {
+    struct keep *k = CONTAINER_OF(pending, struct keep, pending);
+    struct walk walk;
+    if (k->result == 0) {
+        keep_walk(turn, k, &walk);
+        router_deliver(&walk);
+    }
+    account_job_end(turn, account);
+    free(k);
+}
+
+static void keep_done(struct turn *turn, struct store_job *job) {
+    struct keep *k = (struct keep *)job;
+    struct account *a = k->account;
+    k->result = job->result;
+    if (k->result == 0) {
+        im_of(turn)->messages_kept++;
+    } else if (k->result != ERR_EXISTS) { /* sent again: it stands in both archives, and was delivered */
+        LOG(LOG_ERROR, "archive-failed", F_STR("account", account_bare(a)), F_ERR("error", k->result));
+        struct walk walk;
+        keep_walk(turn, k, &walk);
+        router_refuse(&walk, iq_error_of(k->result), STR("The message could not be stored. Try again later."));
+    }
+    struct jid sender = jid_trusted(k->entry.in.peer);
+    router_decided(turn, &k->origin, sender, k->entry.out.sequence);
+    k->pending.done = true;
+    account_settle(turn, a); /* frees it, in its turn */
+}
+
+static char *keep_text(char *at, struct str s, struct str *out) {
+    memcpy(at, s.p, s.len);
+    *out = str_of(at, s.len);
+    return at + s.len;
+}
+
+enum verdict archive_keep(struct walk *walk) {
+    if (!walk->kept) return PASS;
+    struct turn *turn = walk->turn;
+    struct account *a = walk->account;
+    struct jid from = walk->stanza.from;
+    struct str to = jid_str(walk->stanza.to), sender = jid_bare_str(from), bytes = xml_string(turn->arena, walk->stanza.el, STR_NONE);
+    size_t text_len = to.len + sender.len + a->bare_len + bytes.len;
+    struct keep *k = calloc(1, sizeof *k + text_len);
+    CHECK(k != NULL);
+    struct str to_copy;
+    char *at = keep_text(k->text, to, &to_copy);
+    at = keep_text(at, sender, &k->entry.in.peer);
+    at = keep_text(at, account_bare(a), &k->entry.out.peer);
+    keep_text(at, bytes, &k->entry.stanza);
+    k->to_len = (uint16_t)to.len;
+    k->account = a;
+    k->origin = walk->origin;
+    bool to_oneself = jid_bare_eq(from, account_jid(a));
+    unsigned flags = (walk->offline ? ARCHIVE_OFFLINE : 0u) | (archive_wants(a, from) ? 0u : ARCHIVE_HIDDEN);
+    k->entry.in.account = a->id;
+    k->entry.in.sequence = walk->in_sequence;
+    k->entry.in.flags = flags | (to_oneself ? ARCHIVE_OUT : 0u);
+    k->entry.out.account = walk->sender_account;
+    k->entry.out.sequence = walk->out_sequence;
+    k->entry.out.flags = ARCHIVE_OUT;
+    k->entry.origin = walk->origin_hash;
+    k->job.kind = STORE_WRITE;
+    k->job.slot = a->slot;
+    k->job.run = keep_run;
+    k->job.done = keep_done;
+    k->job.msg.bytes = (uint32_t)(sizeof *k + text_len);
+    k->pending.sequence = walk->in_sequence;
+    k->pending.proceed = on_keep_turn;
+    account_job_begin(a);
+    account_queue(a, &k->pending);
+    store_submit(walk->im->server->store, turn, &k->job);
+    return WAIT;
+}

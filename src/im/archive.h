@@ -1,0 +1,25 @@
+/*
+ * archive.h: the service that keeps messages (XEP-0313's side of the router): decides what is kept, gives ids, writes both
+ * archives in one transaction, and lets the walk go on after the commit.
+ */
+#ifndef CONFAB_IM_ARCHIVE_H
+#define CONFAB_IM_ARCHIVE_H
+
+#include "im/hook.h"
+
+/* OUT STAMP: decides whether the message is kept and gives it its place in the sender's archive. */
+enum verdict archive_stamp_out(struct walk *walk);
+/* IN STAMP: removes forged ids, gives it its place in the recipient's archive and its stanza-id. */
+enum verdict archive_stamp_in(struct walk *walk);
+/* IN ARCHIVE: to the store; DELIVER comes after the commit. */
+enum verdict archive_keep(struct walk *walk);
+
+/* Ids on the wire: opaque, unguessable, 22 characters. */
+struct str archive_id(struct turn *turn, const struct account *account, int64_t sequence);
+/* ERR_NOT_FOUND: not an id of this account's archive (it may still name no row). */
+int archive_id_read(struct turn *turn, const struct account *account, struct str id, int64_t *out_sequence);
+
+/* Namespaces whose payloads are kept though there is no body. */
+extern const struct str archive_namespaces[];
+
+#endif

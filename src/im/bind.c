@@ -1,0 +1,132 @@
+/*
+ * bind.c: resources. A client that names its user agent (SASL2) gets the same resource each time, made from its tag and a keyed hash,
+ * so that others cannot link or guess the user agent; its earlier sessions end, hibernated ones too.
+ */
+#include "im/bind.h"
+
+#include "base/codec.h"
+#include "base/log.h"
+#include "im/handover.h"
+#include "im/session.h"
+#include "xmpp/ns.h"
+
+enum { TAG_MAX = 64 };
+
+static struct str random_resource(struct turn *turn) {
+    char id[23];
+    random_id(id);
+    return arena_dup(turn->arena, str_of(id, 12));
+}
+
+/* Room for one more: the oldest session without a connection leaves, if there is one. */
+static bool bind_make_room(struct turn *turn, struct account *a) {
+    if (a->session_count < a->im->server->options.resources) return true;
+    LIST_EACH(&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (s->stream) continue;
+        session_end(turn, s, STREAM_ERR_NONE, STR_NONE);
+        return true;
+    }
+    return false;
+}
+
+static void bind_end_earlier(struct turn *turn, struct account *a, struct str resource, uint64_t user_agent) {
+    LIST_EACH(&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (str_eq(session_resource(s), resource) || (user_agent && s->user_agent == user_agent)) {
+            session_end(turn, s, STREAM_ERR_CONFLICT, STR("Signed in again from the same device."));
+        }
+    }
+}
+
+static struct session *bind_resource(struct turn *turn, struct stream *stream, struct str resource, uint64_t user_agent) {
+    struct account *a = stream->account;
+    bind_end_earlier(turn, a, resource, user_agent);
+    if (!bind_make_room(turn, a)) return NULL;
+    struct session *s = session_new(turn, a, resource, stream);
+    s->user_agent = user_agent;
+    stream->session = s;
+    LOG(LOG_INFO, "bound", F_STR("session", session_full(s)));
+    return s;
+}
+
+/* --- Bind 2 --- */
+
+static uint64_t user_agent_hash(const struct stream *stream, const struct xml_node *request) {
+    const struct xml_node *agent = xml_child(request, NS_SASL2, STR("user-agent"));
+    struct str id = agent ? xml_attr(agent, STR("id")) : STR_NONE;
+    if (!str_some(id)) return 0;
+    uint64_t hash = siphash(stream->im->server->id_key, id.p, id.len);
+    return hash ? hash : 1;
+}
+
+static struct str bind2_resource(struct turn *turn, const struct stream *stream, struct str tag, uint64_t user_agent) {
+    struct str unique = random_resource(turn);
+    if (user_agent) {
+        struct str seed = ARENA_CONCAT(turn->arena, account_bare(stream->account), STR("\n"), tag, STR("\n"),
+                                       str_of(&user_agent, sizeof user_agent));
+        uint8_t hash[32];
+        hmac(HASH_SHA256, str_of(stream->im->server->salt_secret, 16), seed, hash);
+        unique = str_first(base64url_encode(turn->arena, str_of(hash, 9)), 12);
+    }
+    struct str clean;
+    if (!str_some(tag) || tag.len > TAG_MAX || jid_prepare_resource(turn->arena, tag, &clean)) return unique;
+    return ARENA_CONCAT(turn->arena, clean, STR("."), unique);
+}
+
+static bool is_true(struct str value) {
+    return str_eq(value, STR("true")) || str_eq(value, STR("1"));
+}
+
+struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xml_node *request, const struct xml_node *bind) {
+    uint64_t user_agent = user_agent_hash(stream, request);
+    struct str tag = xml_child_text(turn->arena, bind, NS_BIND2, STR("tag"));
+    struct session *s = bind_resource(turn, stream, bind2_resource(turn, stream, tag, user_agent), user_agent);
+    if (!s) {
+        stream_fail(turn, stream, STREAM_ERR_RESOURCE_CONSTRAINT, STR("Too many devices are signed in."));
+        return NULL;
+    }
+    s->modern = true; /* it catches up by the archive */
+    handover_all(turn, stream->account);
+    struct xml_node *bound = xml_new(turn->arena, NS_BIND2, STR("bound"));
+    const struct xml_node *enable = xml_child(bind, NS_SM, STR("enable"));
+    if (enable) xml_append(bound, sm_enable(turn, s, is_true(xml_attr(enable, STR("resume")))));
+    return bound;
+}
+
+/* --- RFC 6120 --- */
+
+static void bind_refuse(struct turn *turn, struct stream *stream, const struct stanza *stanza, enum stanza_error error) {
+    struct xml_node *reply = stanza_error_reply(turn->arena, stanza, error, STR_NONE);
+    xml_set(turn->arena, reply, STR("to"), STR_NONE);
+    stream_write(turn, stream, reply);
+}
+
+static void bind_answer(struct turn *turn, struct stream *stream, const struct stanza *stanza) {
+    struct str asked = xml_child_text(turn->arena, stanza->payload, NS_BIND, STR("resource"));
+    struct str resource = random_resource(turn);
+    if (str_some(asked) && jid_prepare_resource(turn->arena, asked, &resource)) {
+        bind_refuse(turn, stream, stanza, STANZA_ERR_BAD_REQUEST);
+        return;
+    }
+    struct session *s = bind_resource(turn, stream, resource, 0);
+    if (!s) {
+        bind_refuse(turn, stream, stanza, STANZA_ERR_RESOURCE_CONSTRAINT);
+        return;
+    }
+    struct xml_node *result = xml_new(turn->arena, NS_CLIENT, STR("iq"));
+    xml_set(turn->arena, result, STR("type"), STR("result"));
+    xml_set(turn->arena, result, STR("id"), stanza->id);
+    struct xml_node *bind = xml_add(turn->arena, result, NS_BIND, STR("bind"));
+    xml_add_text(turn->arena, xml_add(turn->arena, bind, NS_BIND, STR("jid")), session_full(s));
+    stream_write(turn, stream, result);
+}
+
+bool bind_iq(struct turn *turn, struct stream *stream, const struct xml_node *el) {
+    struct stanza stanza;
+    if (!xml_is(el, NS_CLIENT, STR("iq"))) return false;
+    if (stanza_read(turn->arena, el, &stanza) != STANZA_ERR_NONE || stanza.type != IQ_SET) return false;
+    if (!stream->opened || !xml_is(stanza.payload, NS_BIND, STR("bind"))) return false;
+    bind_answer(turn, stream, &stanza);
+    return true;
+}

@@ -1,0 +1,88 @@
+/*
+ * deliver.c: from an account to its sessions, on its home. A client that is being given what it missed (a flood) gets new kept messages
+ * in the same stream of archive rows, so that it sees them in order and none twice.
+ */
+#include "im/deliver.h"
+
+#include "base/codec.h"
+#include "im/archive.h"
+#include "im/router.h"
+#include "im/session.h"
+#include "xmpp/ns.h"
+
+void delay_add(struct turn *turn, struct xml_node *el, struct str from, int64_t time_us) {
+    struct xml_node *delay = xml_add(turn->arena, el, NS_DELAY, STR("delay"));
+    xml_set(turn->arena, delay, STR("from"), from);
+    xml_set(turn->arena, delay, STR("stamp"), datetime_format(turn->arena, time_us));
+}
+
+struct wire *deliver_wire(struct walk *walk) {
+    const struct xml_node *el = walk->stanza.el;
+    if (walk->in_sequence) {
+        struct arena *arena = walk->turn->arena;
+        struct xml_node *mine = xml_copy_shallow(arena, el);
+        struct xml_node *id = xml_add(arena, mine, NS_SID, STR("stanza-id"));
+        xml_set(arena, id, STR("by"), account_bare(walk->account));
+        xml_set(arena, id, STR("id"), archive_id(walk->turn, walk->account, walk->in_sequence));
+        el = mine;
+    }
+    return wire_from(el);
+}
+
+void deliver_to(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
+    struct account *a = s->account;
+    if (a->flooder == s && sequence) {
+        a->flood_missed = true;
+        return;
+    }
+    session_send(turn, s, wire, sequence);
+}
+
+unsigned deliver_to_available(struct turn *turn, struct account *a, struct wire *wire, int64_t sequence) {
+    unsigned count = 0;
+    LIST_EACH(&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (!session_is_available(s) || s->priority < 0) continue;
+        deliver_to(turn, s, wire, sequence);
+        count++;
+    }
+    return count;
+}
+
+unsigned deliver_presence(struct turn *turn, struct account *a, struct wire *wire, const struct session *except) {
+    unsigned count = 0;
+    LIST_EACH(&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (!session_is_available(s) || s == except) continue;
+        session_send(turn, s, wire, 0);
+        count++;
+    }
+    return count;
+}
+
+/* RFC 6120 8.1: a request that nobody will answer is answered by us. */
+static void deliver_bounce(struct turn *turn, const struct stanza *stanza) {
+    struct xml_node *error = stanza_error_reply(turn->arena, stanza, STANZA_ERR_RECIPIENT_UNAVAILABLE, STR_NONE);
+    router_send(turn, error, stanza->from);
+}
+
+void deliver_again(struct turn *turn, struct account *a, struct wire *wire, int64_t sequence, bool lost) {
+    struct buf bytes = BUF_INIT;
+    wire_write(wire, account_bare(a), &bytes);
+    struct str copy = arena_dup(turn->arena, buf_str(&bytes));
+    buf_free(&bytes);
+    struct xml_scope scope = {.default_ns = STR_NONE};
+    struct xml_node *el;
+    struct stanza stanza;
+    if (xml_parse(turn->arena, copy, &scope, &a->im->server->limits, &el) != XML_OK) return;
+    if (stanza_read(turn->arena, el, &stanza) != STANZA_ERR_NONE) return;
+    if (stanza.kind == STANZA_IQ && !stanza_is_answer(&stanza) && jid_some(stanza.from)) {
+        deliver_bounce(turn, &stanza);
+    } else if (stanza.kind == STANZA_MESSAGE && sequence && lost) {
+        struct xml_node *late = xml_copy_shallow(turn->arena, el);
+        delay_add(turn, late, server_domain(a->im), sequence);
+        struct wire *again = wire_from(late);
+        deliver_to_available(turn, a, again, sequence);
+        wire_unref(&again);
+    }
+}

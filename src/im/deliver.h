@@ -1,0 +1,22 @@
+/* deliver.h: handing stanzas to the sessions of an account: what the delivery rules of several features stand on. */
+#ifndef CONFAB_IM_DELIVER_H
+#define CONFAB_IM_DELIVER_H
+
+#include "im/account.h"
+#include "im/hook.h"
+
+/* To every available session of non-negative priority; how many there were. A session that is being flooded counts, but
+ * gets a kept message from the archive in its turn. */
+unsigned deliver_to_available(struct turn *turn, struct account *account, struct wire *wire, int64_t sequence);
+/* To every available session, whatever its priority (presence). */
+unsigned deliver_presence(struct turn *turn, struct account *account, struct wire *wire, const struct session *except);
+/* To one session, by the same rule as above for floods. */
+void deliver_to(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
+/* What a session that ended had not acknowledged. `lost`: nobody else has that archived message. */
+void deliver_again(struct turn *turn, struct account *account, struct wire *wire, int64_t sequence, bool lost);
+/* The walk's stanza as bytes for sessions: with its stanza-id if it is archived. The caller unrefs. */
+struct wire *deliver_wire(struct walk *walk);
+/* <delay/> of a moment, said by `from`. */
+void delay_add(struct turn *turn, struct xml_node *el, struct str from, int64_t time_us);
+
+#endif

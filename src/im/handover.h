@@ -1,0 +1,28 @@
+/*
+ * handover.h: which archived messages were written to a client but are not yet known to have arrived. The offline mark of an
+ * account moves only over messages that some client has acknowledged, so a crash or a dead socket loses none.
+ */
+#ifndef CONFAB_IM_HANDOVER_H
+#define CONFAB_IM_HANDOVER_H
+
+#include "im/account.h"
+
+struct handover {
+    struct link link;
+    int64_t sequence;
+    uint16_t holders; /* sessions that have it unacknowledged */
+    bool acked;
+};
+
+/* One more session holds it (called by session_send). */
+void handover_begin(struct account *account, int64_t sequence);
+/* That session's client has it. */
+void handover_done(struct turn *turn, struct account *account, int64_t sequence);
+/* That session died with it. True: nobody else holds or has it; it is to be delivered again, now or when somebody comes. */
+bool handover_failed(struct account *account, int64_t sequence);
+/* Moves the mark over what is acknowledged (again, when a flood has ended). */
+void handover_advance(struct turn *turn, struct account *account);
+/* A client that reads archives has come: everything up to now is its own business. */
+void handover_all(struct turn *turn, struct account *account);
+
+#endif

@@ -1,0 +1,49 @@
+/* im.c: what one shard's heart consists of, and which messages it understands. */
+#include "im/im.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "im/account.h"
+#include "im/router.h"
+#include "im/session.h"
+
+static void on_store_done(struct turn *turn, struct msg *msg) {
+    struct store_job *job = (struct store_job *)msg;
+    job->done(turn, job);
+}
+
+static void on_call(struct turn *turn, struct msg *msg) {
+    struct msg_call *call = (struct msg_call *)msg;
+    call->run(turn, call);
+}
+
+const msg_handler im_handlers[MSG_TYPES] = {
+    [MSG_STORE_DONE] = on_store_done, [MSG_ADOPT] = stream_adopt,          [MSG_STANZA] = router_on_stanza,
+    [MSG_FAN] = router_on_fan,        [MSG_DECIDED] = router_on_decided, [MSG_CALL] = on_call,
+};
+
+struct im *im_new(struct server *server, struct shard *shard) {
+    struct im *im = calloc(1, sizeof *im);
+    CHECK(im != NULL);
+    im->shard = shard;
+    im->server = server;
+    list_init(&im->idle_accounts);
+    list_init(&im->gathers);
+    im->ids = block_cipher_new(server->id_key);
+    im->sweep.fire = accounts_sweep;
+    shard->im = im;
+    loop_timer_set(shard->loop, &im->sweep, loop_now_ms(shard->loop) + 1000);
+    return im;
+}
+
+/* After the thread has ended: what is still in memory is dropped. */
+void im_free(struct im **im) {
+    if (!*im) return;
+    block_cipher_free(&(*im)->ids);
+    map_free(&(*im)->accounts);
+    free((*im)->sessions);
+    free((*im)->session_gens);
+    free(*im);
+    *im = NULL;
+}

@@ -1,0 +1,120 @@
+/*
+ * options.c: the table of all options: name, type, default, bounds and the sentence that documents it. The sample
+ * configuration, docs/config.md and the checks at start all come from here, so none can differ from the program.
+ */
+#include "im/options.h"
+
+#define AT(member) offsetof(struct options, member)
+#define TEXT(section, name, member, preset, text)                                                                      \
+    { section, name, CONF_STR, AT(member), preset, 0, 0, NULL, text, false }
+#define YES_NO(section, name, member, preset, text)                                                                    \
+    { section, name, CONF_BOOL, AT(member), preset, 0, 0, NULL, text, false }
+#define CHOICE(section, name, member, preset, choices, text)                                                           \
+    { section, name, CONF_CHOICE, AT(member), preset, 0, 0, choices, text, false }
+#define NUMBER(section, name, member, preset, min, max, text)                                                          \
+    { section, name, CONF_INT, AT(member), preset, min, max, NULL, text, false }
+#define LIMIT_N(name, member, preset, min, max, text)                                                                  \
+    { "limits", name, CONF_INT, AT(member), preset, min, max, NULL, text, true }
+#define LIMIT_B(name, member, preset, min, max, text)                                                                  \
+    { "limits", name, CONF_SIZE, AT(member), preset, min, max, NULL, text, true }
+#define LIMIT_T(name, member, preset, min, max, text)                                                                  \
+    { "limits", name, CONF_DURATION, AT(member), preset, min, max, NULL, text, true }
+#define END_OF_TABLE                                                                                                   \
+    { NULL, NULL, CONF_STR, 0, NULL, 0, 0, NULL, NULL, false }
+
+#define SECOND 1000
+#define HOUR (3600 * SECOND)
+#define KIB 1024
+#define MIB (1024 * KIB)
+
+static const struct conf_option server_options[] = {
+    TEXT("server", "domain", domain, "localhost", "The domain of the addresses: people are NAME@domain."),
+    TEXT("server", "data_dir", data_dir, "./data", "Where the database, the certificate and the files are kept."),
+    TEXT("server", "web_dir", web_dir, "./web/dist", "The built app that is served to browsers; empty: none."),
+    TEXT("server", "shards", shards, "auto", "Threads that own accounts: auto (one a core) or a number from 1 to 64."),
+    NUMBER("server", "gates", gates, "1", 1, 16, "Threads that accept connections and prove identities."),
+    TEXT("server", "admins", admins, "", "Addresses of the people who administer this server, separated by spaces."),
+    TEXT("server", "contact", contact, "", "Where users reach a human (XEP-0157): mailto: or xmpp: addresses, separated by spaces."),
+    YES_NO("server", "allow_root", allow_root, "no", "Whether the program may run as root."),
+    CHOICE("server", "database", database, "sqlite", "sqlite|postgresql", "The database. postgresql is not there yet: the program says so and stops."),
+    TEXT("server", "log_level", log_level, "info", "error, warn, info or debug."),
+    END_OF_TABLE,
+};
+
+static const struct conf_option listen_options[] = {
+    TEXT("listen", "c2s", c2s, "127.0.0.1:5222", "XMPP with STARTTLS; empty: off."),
+    TEXT("listen", "c2s_tls", c2s_tls, "127.0.0.1:5223", "XMPP over direct TLS (XEP-0368); empty: off."),
+    TEXT("listen", "http", http, "127.0.0.1:5280", "The app and WebSocket without TLS; empty: off."),
+    TEXT("listen", "https", https, "127.0.0.1:5443", "The app and WebSocket over TLS; empty: off."),
+    TEXT("listen", "proxies", proxies, "", "Addresses or networks of proxies whose PROXY v2 headers and X-Forwarded-* are believed."),
+    TEXT("listen", "metrics", metrics, "", "Address that serves /metrics to Prometheus; empty: only the admin socket does."),
+    END_OF_TABLE,
+};
+
+static const struct conf_option tls_options[] = {
+    {"tls", "certificate", CONF_STR, AT(certificate), "", 0, 0, NULL, "PEM file with the certificate chain; none: a self-signed pair is made in data_dir.", true},
+    {"tls", "key", CONF_STR, AT(key), "", 0, 0, NULL, "PEM file with its private key.", true},
+    END_OF_TABLE,
+};
+
+static const struct conf_option auth_options[] = {
+    CHOICE("auth", "plaintext", plaintext, "never", "never|loopback", "Whether people may sign in without TLS: never, or from this very machine."),
+    CHOICE("auth", "registration", registration, "closed", "open|closed", "Whether strangers may create accounts in the app or by XEP-0077."),
+    YES_NO("auth", "sasl_plain", sasl_plain, "no", "Offer SASL PLAIN under TLS, for clients without SCRAM."),
+    NUMBER("auth", "iterations", iterations, "10000", 4096, 1000000, "PBKDF2 rounds for new passwords."),
+    TEXT("auth", "reserved", reserved, "abuse admin administrator hostmaster info noreply postmaster root security support webmaster xmpp",
+         "Names that nobody can register."),
+    END_OF_TABLE,
+};
+
+static const struct conf_option archive_options[] = {
+    CHOICE("archive", "default", archive_default, "always", "always|roster|never", "Which messages are kept for good: all, those with contacts, or none."),
+    END_OF_TABLE,
+};
+
+static const struct conf_option limit_options[] = {
+    {"limits", "rates", CONF_BOOL, AT(rates), "yes", 0, 0, NULL, "no or off switches every rate limit off (benchmarks on loopback).", true},
+    LIMIT_B("stanza_bytes", stanza_bytes, "256k", 10000, 16 * MIB, "Largest stanza after sign-in (advertised by XEP-0478)."),
+    LIMIT_B("stanza_bytes_unauthenticated", stanza_bytes_unauthenticated, "16k", 4096, MIB, "Largest element before sign-in."),
+    LIMIT_N("depth", depth, "32", 4, 1000, "Elements inside one another."),
+    LIMIT_N("attributes", attributes, "64", 8, 1000, "Attributes of one element."),
+    LIMIT_N("children", children, "4000", 16, 100000, "Nodes of one stanza."),
+    LIMIT_T("unauthenticated_time", unauthenticated_ms, "30s", SECOND, HOUR, "How long a connection may take to sign in."),
+    LIMIT_T("idle_ping", idle_ping_ms, "4m", SECOND, 24 * HOUR, "A connection that was silent for so long is pinged."),
+    LIMIT_T("dead_time", dead_ms, "30s", SECOND, HOUR, "How long the answer to that ping may take."),
+    LIMIT_N("connections", connections, "18000", 10, 1000000, "Connections in all."),
+    LIMIT_N("connections_per_address", connections_per_address, "200", 1, 1000000, "Connections of one IPv4 address or IPv6 /64 (none for loopback while it is not behind a proxy)."),
+    LIMIT_N("connections_per_prefix", connections_per_prefix, "1000", 1, 1000000, "Connections of one IPv4 /24 or IPv6 /48."),
+    LIMIT_N("unauthenticated", unauthenticated, "4000", 10, 1000000, "Connections that have not signed in yet, in all."),
+    LIMIT_B("bytes_per_second", bytes_per_s, "128k", 1024, 1024 * (int64_t)MIB, "Bytes a second that one session may send on average."),
+    LIMIT_B("bytes_burst", bytes_burst, "1M", 4096, 1024 * (int64_t)MIB, "Bytes that it may send at once before it is slowed."),
+    LIMIT_N("stanzas_per_second", stanzas_per_s, "50", 1, 1000000, "Stanzas a second that one session may send on average."),
+    LIMIT_N("stanzas_burst", stanzas_burst, "500", 10, 1000000, "Stanzas that it may send at once before it is slowed."),
+    LIMIT_N("roster_items", roster_items, "5000", 10, 100000, "Contacts of one account."),
+    LIMIT_N("blocked_items", blocked_items, "5000", 10, 100000, "Addresses that one account blocks."),
+    LIMIT_N("requests", requests, "200", 1, 10000, "Requests of strangers to be a contact that wait for one account."),
+    LIMIT_N("resources", resources, "20", 1, 1000, "Sessions of one account."),
+    LIMIT_N("offline_page", offline_page, "50", 1, 1000, "Messages read at once for a client that gets what it missed."),
+    LIMIT_N("sm_queue", sm_queue, "2000", 10, 100000, "Stanzas that wait for one session's acknowledgement."),
+    LIMIT_B("sm_queue_bytes", sm_queue_bytes, "4M", 65536, 1024 * (int64_t)MIB, "The same in bytes."),
+    LIMIT_T("sm_resume_time", sm_resume_ms, "10m", SECOND, 24 * HOUR, "How long a session whose connection broke can be resumed."),
+    LIMIT_B("output_high", output_high, "256k", 16384, 64 * MIB, "Unsent bytes of a connection above which large answers wait."),
+    LIMIT_B("output_max", output_max, "4M", 65536, 1024 * (int64_t)MIB, "Unsent bytes at which a reader that is too slow is detached."),
+    LIMIT_N("directed", directed, "500", 1, 100000, "Addresses outside the contacts that one session shows its presence to."),
+    LIMIT_N("mam_page", mam_page, "250", 1, 1000, "Largest page of the archive."),
+    LIMIT_N("failures_per_minute", failures_per_minute, "20", 1, 100000, "Failed sign-ins of one address prefix a minute before it is slowed."),
+    LIMIT_N("registrations_per_hour", registrations_per_hour, "10", 1, 100000, "New accounts an hour from one IPv4 address or IPv6 /64."),
+    LIMIT_N("registrations_total_per_hour", registrations_total_per_hour, "1000", 1, 1000000, "New accounts an hour in all."),
+    LIMIT_T("idle_accounts_time", idle_accounts_ms, "60s", SECOND, 24 * HOUR, "How long an account without sessions stays in memory."),
+    END_OF_TABLE,
+};
+
+static const struct conf_option debug_options[] = {
+    YES_NO("debug", "relay", relay, "no", "Leave connections at their gate and relay, as between nodes (for tests)."),
+    TEXT("debug", "trace", trace, "", "Address whose stanzas are logged from the start."),
+    END_OF_TABLE,
+};
+
+const struct conf_option *const option_tables[] = {
+    server_options, listen_options, tls_options, auth_options, archive_options, limit_options, debug_options, NULL,
+};

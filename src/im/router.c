@@ -1,0 +1,399 @@
+/*
+ * router.c: the two chains of every stanza and the way between them. Each function runs on the home that its name tells: out on the
+ * sender's, in on the recipient's. What must hold: a kept stanza's fate is told exactly once, after anything (an error) that tells
+ * the sender more; whatever waits for the same recipient is not overtaken.
+ */
+#include "im/router.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "im/account.h"
+#include "im/archive.h"
+#include "im/feature.h"
+#include "im/iq.h"
+#include "im/presence.h"
+#include "im/session.h"
+#include "store/roster.h"
+#include "xml/writer.h"
+#include "xmpp/ns.h"
+
+/* --- the grid --- */
+
+static struct str rooms_prefix(void) {
+    return STR("groups.");
+}
+
+static bool is_rooms_domain(struct str domain, struct str ours) {
+    return domain.len == rooms_prefix().len + ours.len && str_starts(domain, rooms_prefix()) && str_ends(domain, ours);
+}
+
+enum target router_target(const struct im *im, struct jid to, struct jid own) {
+    if (!jid_some(to)) return TO_SELF;
+    struct str domain = jid_domain(to);
+    if (!str_eq(domain, server_domain(im))) {
+        return is_rooms_domain(domain, server_domain(im)) ? TO_ROOM : TO_REMOTE;
+    }
+    if (to.local_len == 0) return TO_SERVER;
+    if (!jid_is_bare(to)) return TO_FULL;
+    return jid_some(own) && jid_bare_eq(to, own) ? TO_SELF : TO_ACCOUNT;
+}
+
+/* Runs one stage. DROP and WAIT end the walk; DONE ends the stage. */
+static enum verdict walk_stage(struct walk *walk, enum stage stage) {
+    const struct chain *chain = &grid_get()->chains[walk->direction][walk->stanza.kind][walk->target][stage];
+    for (const struct hook *const *hook = chain->hooks; *hook; hook++) {
+        enum verdict verdict = (*hook)->run(walk);
+        if (verdict != PASS) return verdict;
+    }
+    return PASS;
+}
+
+static bool walk_stages(struct walk *walk, enum stage from, enum stage to, enum verdict *out_end) {
+    for (enum stage stage = from; stage <= to; stage++) {
+        enum verdict verdict = walk_stage(walk, stage);
+        if (verdict == DROP || verdict == WAIT) {
+            *out_end = verdict;
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- between homes --- */
+
+static struct msg_stanza *msg_stanza_new(struct str bytes, struct jid to) {
+    struct str address = jid_str(to);
+    struct msg_stanza *m = msg_new(MSG_STANZA, sizeof *m + address.len + bytes.len, 0);
+    m->to_len = (uint16_t)address.len;
+    m->stanza_len = (uint32_t)bytes.len;
+    memcpy(m->text, address.p, address.len);
+    memcpy(m->text + address.len, bytes.p, bytes.len);
+    return m;
+}
+
+static void router_post(struct turn *turn, struct msg_stanza *m, struct jid to) {
+    m->msg.from = turn->shard->index;
+    shard_post(home_of(turn->shard->hub, jid_bare_str(to)), &m->msg);
+}
+
+void router_send_bytes(struct turn *turn, struct str stanza, struct jid to, int64_t owed) {
+    if (!str_eq(jid_domain(to), server_domain(im_of(turn))) || to.local_len == 0) return; /* nobody else is there yet */
+    struct msg_stanza *m = msg_stanza_new(stanza, to);
+    m->owed = owed;
+    router_post(turn, m, to);
+}
+
+void router_send(struct turn *turn, const struct xml_node *el, struct jid to) {
+    router_send_bytes(turn, xml_string(turn->arena, el, STR_NONE), to, 0);
+}
+
+void router_answer(struct walk *walk, const struct xml_node *el) {
+    if (walk->direction == OUT) {
+        session_send_node(walk->turn, walk->session, el);
+    } else {
+        router_send(walk->turn, el, walk->stanza.from);
+    }
+}
+
+enum verdict router_refuse(struct walk *walk, enum stanza_error error, struct str text) {
+    const struct stanza *s = &walk->stanza;
+    /* Never an error to an answer; an unwanted presence is dropped in silence unless it is directed or a request (RFC 6121 8). */
+    if (stanza_is_answer(s)) return DROP;
+    router_answer(walk, stanza_error_reply(walk->turn->arena, s, error, text));
+    return DROP;
+}
+
+/* A message of ours that is not yet committed holds its place in our archive: nothing newer is seen before it. */
+static void router_hold_place(struct walk *walk) {
+    struct pending *p = calloc(1, sizeof *p);
+    CHECK(p != NULL);
+    p->sequence = walk->out_sequence;
+    account_queue(walk->account, p);
+}
+
+void router_forward(struct walk *walk) {
+    struct turn *turn = walk->turn;
+    struct jid to = jid_some(walk->stanza.to) ? walk->stanza.to : account_jid(walk->account);
+    struct xml_node *el = xml_copy_shallow(turn->arena, walk->stanza.el);
+    xml_set(turn->arena, el, STR("to"), jid_str(to));
+    struct msg_stanza *m = msg_stanza_new(xml_string(turn->arena, el, STR_NONE), to);
+    if (walk->kept) {
+        walk->origin.flags |= ORIGIN_KEPT;
+        router_hold_place(walk);
+        sm_await(walk->session, walk->origin.number);
+    }
+    m->origin = walk->origin;
+    m->sender_account = walk->sender_account;
+    m->out_sequence = walk->out_sequence;
+    m->origin_hash = walk->origin_hash;
+    m->kept = walk->kept;
+    m->offline = walk->offline;
+    router_post(turn, m, to);
+}
+
+void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence) {
+    if (!(origin->flags & ORIGIN_KEPT)) return;
+    struct str bare = jid_bare_str(sender);
+    struct msg_decided *m = msg_new(MSG_DECIDED, sizeof *m + bare.len, 0);
+    m->origin = *origin;
+    m->out_sequence = out_sequence;
+    m->bare_len = (uint16_t)bare.len;
+    memcpy(m->bare, bare.p, bare.len);
+    m->msg.from = turn->shard->index;
+    shard_post(turn->shard->hub->places[origin->shard], &m->msg);
+}
+
+void router_on_decided(struct turn *turn, struct msg *msg) {
+    struct msg_decided *m = (struct msg_decided *)msg;
+    struct im *im = im_of(turn);
+    struct account *a = account_find(im, str_of(m->bare, m->bare_len));
+    if (a) { /* it cannot have left while its message was pending */
+        LIST_EACH(&a->pending, at, after) {
+            struct pending *p = CONTAINER_OF(at, struct pending, link);
+            if (p->sequence == m->out_sequence && !p->proceed) {
+                p->done = true;
+                break;
+            }
+        }
+        account_settle(turn, a);
+    }
+    struct session *s = session_at(im, m->origin.session, m->origin.session_gen);
+    if (s) session_decided(turn, s, m->origin.number);
+    free(m);
+}
+
+/* --- out --- */
+
+static void router_dispatch_out(struct walk *walk) {
+    switch (walk->target) {
+    case TO_SELF:
+    case TO_SERVER:
+        if (walk->stanza.kind == STANZA_IQ) {
+            iq_dispatch(walk);
+        } else if (walk->stanza.kind == STANZA_MESSAGE && walk->target == TO_SELF) {
+            router_forward(walk);
+        }
+        break;
+    case TO_ACCOUNT:
+    case TO_FULL:
+        router_forward(walk);
+        break;
+    case TO_ROOM:
+    case TO_REMOTE:
+        router_refuse(walk, STANZA_ERR_REMOTE_SERVER_NOT_FOUND, STR_NONE);
+        break;
+    }
+}
+
+void router_out(struct turn *turn, struct session *session, const struct stanza *stanza, uint32_t number) {
+    struct account *account = session->account;
+    uint32_t index = session->index, generation = session->generation;
+    struct walk walk = {.turn = turn, .im = account->im, .direction = OUT, .stanza = *stanza, .account = account,
+                        .session = session, .sender_account = account->id,
+                        .origin = session_origin(turn, session, number)};
+    walk.target = router_target(walk.im, stanza->to, account_jid(account));
+    enum verdict end = PASS;
+    if (walk_stages(&walk, STAGE_CHECK, STAGE_AFTER, &end)) {
+        router_dispatch_out(&walk);
+        if (walk.origin.flags & ORIGIN_KEPT) return; /* told by MSG_DECIDED */
+    }
+    session = session_at(walk.im, index, generation); /* a handler may have ended it */
+    if (session) session_decided(turn, session, number);
+}
+
+/* --- in --- */
+
+/* What waits before DELIVER because something else waits for the same recipient. */
+struct transit {
+    struct pending pending;
+    struct msg_stanza *msg;
+};
+
+static bool walk_from_msg(struct turn *turn, struct msg_stanza *m, struct account *account, struct walk *out) {
+    struct im *im = im_of(turn);
+    struct xml_scope scope = {.default_ns = STR_NONE};
+    struct xml_node *el;
+    *out = (struct walk){.turn = turn, .im = im, .direction = IN, .account = account, .origin = m->origin, .kept = m->kept,
+                         .offline = m->offline, .sender_account = m->sender_account, .out_sequence = m->out_sequence,
+                         .origin_hash = m->origin_hash, .owed = m->owed};
+    /* Our own server wrote it: limits were checked where it came in. */
+    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
+    enum xml_error bad = xml_parse(turn->arena, str_of(m->text + m->to_len, m->stanza_len), &scope, &limits, &el);
+    CHECK(bad == XML_OK);
+    if (stanza_read(turn->arena, el, &out->stanza) != STANZA_ERR_NONE) return false;
+    out->stanza.to = jid_trusted(str_of(m->text, m->to_len));
+    out->target = router_target(im, out->stanza.to, out->stanza.from);
+    return true;
+}
+
+void router_deliver(struct walk *walk) {
+    enum verdict end = PASS;
+    if (!walk_stages(walk, STAGE_DELIVER, STAGE_DELIVER, &end)) return;
+    walk_stages(walk, STAGE_COPY, STAGE_AFTER, &end);
+}
+
+static void on_transit(struct turn *turn, struct account *account, struct pending *pending) {
+    struct transit *t = CONTAINER_OF(pending, struct transit, pending);
+    struct walk walk;
+    if (walk_from_msg(turn, t->msg, account, &walk)) router_deliver(&walk);
+    free(t->msg);
+    free(t);
+}
+
+/* RFC 6121 8.5.1: no such user. */
+static void router_nobody(struct walk *walk) {
+    const struct stanza *s = &walk->stanza;
+    if (s->kind != STANZA_PRESENCE) {
+        router_refuse(walk, STANZA_ERR_SERVICE_UNAVAILABLE, STR_NONE);
+    } else if (s->type == PRESENCE_PROBE) {
+        struct xml_node *el = xml_new(walk->turn->arena, NS_CLIENT, STR("presence"));
+        xml_set(walk->turn->arena, el, STR("type"), STR("unsubscribed"));
+        xml_set(walk->turn->arena, el, STR("from"), jid_bare_str(s->to));
+        xml_set(walk->turn->arena, el, STR("to"), jid_bare_str(s->from));
+        router_send(walk->turn, el, jid_bare(s->from));
+    }
+}
+
+struct debt_job {
+    struct store_job job;
+    int64_t owed;
+};
+
+static int debt_run(struct db *db, struct store_job *job) {
+    return owed_remove(db, ((struct debt_job *)job)->owed);
+}
+
+static void debt_done(struct turn *turn, struct store_job *job) {
+    (void)turn;
+    free(job);
+}
+
+/* A debt that needed no effect here. */
+static void router_settle_debt(struct walk *walk) {
+    struct debt_job *j = calloc(1, sizeof *j);
+    CHECK(j != NULL);
+    j->job.kind = STORE_WRITE;
+    j->job.slot = walk->account->slot;
+    j->job.run = debt_run;
+    j->job.done = debt_done;
+    j->job.msg.bytes = sizeof *j;
+    j->owed = walk->owed;
+    store_submit(walk->im->server->store, walk->turn, &j->job);
+}
+
+/* The walk did not reach the store: its fate is known now. */
+static void router_settle_in(struct walk *walk) {
+    router_decided(walk->turn, &walk->origin, walk->stanza.from, walk->out_sequence);
+    if (walk->owed) router_settle_debt(walk);
+}
+
+static bool router_in(struct walk *walk, struct msg_stanza *m) {
+    if (walk->account->id == 0) {
+        router_nobody(walk);
+        router_settle_in(walk);
+        return true;
+    }
+    enum verdict end = PASS;
+    if (!walk_stages(walk, STAGE_CHECK, STAGE_ARCHIVE, &end)) {
+        if (end == DROP) router_settle_in(walk);
+        return true;
+    }
+    router_settle_in(walk); /* kept by nobody after all */
+    bool is_answered_now = walk->stanza.kind == STANZA_IQ && walk->target != TO_FULL;
+    if (account_is_settled(walk->account) || is_answered_now) {
+        router_deliver(walk);
+        return true;
+    }
+    struct transit *t = calloc(1, sizeof *t);
+    CHECK(t != NULL);
+    t->pending.done = true;
+    t->pending.proceed = on_transit;
+    t->msg = m;
+    t->msg->kept = false;
+    account_queue(walk->account, &t->pending);
+    return false;
+}
+
+void router_on_stanza(struct turn *turn, struct msg *msg) {
+    struct msg_stanza *m = (struct msg_stanza *)msg;
+    struct jid to = jid_trusted(str_of(m->text, m->to_len));
+    struct account *account = account_need(turn, jid_bare_str(to), msg);
+    if (!account) return; /* parked */
+    struct walk walk;
+    bool is_mine = true;
+    if (walk_from_msg(turn, m, account, &walk)) {
+        is_mine = router_in(&walk, m);
+    } else {
+        LOG(LOG_WARN, "stanza-unreadable", F_STR("to", jid_str(to)));
+    }
+    if (is_mine) free(m);
+}
+
+/* --- fan-out --- */
+
+void fan_begin(struct fan *fan, struct turn *turn, enum fan_kind kind, struct jid from, struct wire *wire) {
+    *fan = (struct fan){.turn = turn, .kind = kind, .from = from, .wire = wire};
+}
+
+void fan_add(struct fan *fan, struct str bare) {
+    struct hub *hub = fan->turn->shard->hub;
+    struct jid jid = jid_trusted(bare);
+    if (!str_eq(jid_domain(jid), server_domain(im_of(fan->turn))) || jid.local_len == 0) return;
+    uint16_t shard = home_of(hub, bare)->index;
+    uint16_t len = (uint16_t)bare.len;
+    buf_add(&fan->shards[shard].targets, &len, sizeof len);
+    buf_add_str(&fan->shards[shard].targets, bare);
+    fan->shards[shard].count++;
+}
+
+void fan_end(struct fan *fan) {
+    struct hub *hub = fan->turn->shard->hub;
+    struct str from = jid_str(fan->from);
+    for (uint16_t i = 0; i < hub->shard_count; i++) {
+        struct str targets = buf_str(&fan->shards[i].targets);
+        if (fan->shards[i].count == 0) continue;
+        struct msg_fan *m = msg_new(MSG_FAN, sizeof *m + from.len + targets.len, 0);
+        m->kind = fan->kind;
+        m->wire = fan->wire ? wire_ref(fan->wire) : NULL;
+        m->from_len = (uint16_t)from.len;
+        m->target_count = fan->shards[i].count;
+        m->text_len = (uint32_t)(from.len + targets.len);
+        memcpy(m->text, from.p, from.len);
+        memcpy(m->text + from.len, targets.p, targets.len);
+        m->msg.from = fan->turn->shard->index;
+        buf_free(&fan->shards[i].targets);
+        shard_post(hub->places[i], &m->msg);
+    }
+}
+
+static void fan_target(struct turn *turn, const struct msg_fan *m, struct jid from, struct str bare) {
+    struct account *a = account_find(im_of(turn), bare);
+    if (m->kind == FAN_PRESENCE) {
+        /* Who is not in memory has no sessions, and who is being loaded will ask. */
+        if (a && a->state == ACCOUNT_READY) presence_arrived(turn, a, from, m->wire);
+    } else if (a && a->state == ACCOUNT_READY && a->id) {
+        presence_probed(turn, a, from);
+    } else {
+        struct xml_node *probe = xml_new(turn->arena, NS_CLIENT, STR("presence"));
+        xml_set(turn->arena, probe, STR("type"), STR("probe"));
+        xml_set(turn->arena, probe, STR("from"), jid_str(from));
+        router_send(turn, xml_set(turn->arena, probe, STR("to"), bare), jid_trusted(bare));
+    }
+}
+
+void router_on_fan(struct turn *turn, struct msg *msg) {
+    struct msg_fan *m = (struct msg_fan *)msg;
+    struct jid from = jid_trusted(str_of(m->text, m->from_len));
+    const char *at = m->text + m->from_len;
+    for (uint32_t i = 0; i < m->target_count; i++) {
+        uint16_t len;
+        memcpy(&len, at, sizeof len);
+        at += sizeof len;
+        fan_target(turn, m, from, str_of(at, len));
+        at += len;
+    }
+    wire_unref(&m->wire);
+    free(m);
+}

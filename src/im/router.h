@@ -1,0 +1,84 @@
+/*
+ * router.h: where a stanza goes. Out-chain on the sender's home, a message to the recipient's home, in-chain there; and
+ * the message of its fate back. All stanzas to accounts take this way, also within one shard.
+ */
+#ifndef CONFAB_IM_ROUTER_H
+#define CONFAB_IM_ROUTER_H
+
+#include "im/hook.h"
+
+/* One stanza for one account (or full address). Bytes: the element with xmlns. */
+struct msg_stanza {
+    struct msg msg;
+    struct origin origin;
+    int64_t sender_account, out_sequence, owed;
+    uint64_t origin_hash;
+    bool kept, offline, hidden_out;
+    uint16_t to_len; /* recipient, full or bare, at the start of text */
+    uint32_t stanza_len;
+    char text[];
+};
+
+/* A stanza's fate, told to the sender's home. */
+struct msg_decided {
+    struct msg msg;
+    struct origin origin;
+    int64_t out_sequence;
+    uint16_t bare_len;
+    char bare[]; /* the sender */
+};
+
+enum fan_kind { FAN_PRESENCE, FAN_PROBE };
+
+/* One presence (or a probe) for many accounts of one shard. */
+struct msg_fan {
+    struct msg msg;
+    enum fan_kind kind;
+    struct wire *wire;      /* presence; NULL for a probe */
+    uint16_t from_len;      /* full or bare address of the sender */
+    uint32_t target_count;
+    uint32_t text_len;
+    char text[]; /* from, then each target: two bytes of length, bare address */
+};
+
+/* The out-chain for a stanza of a session; the stanza's fate is told to origin. `from` is stamped. */
+void router_out(struct turn *turn, struct session *session, const struct stanza *stanza, uint32_t number);
+/* A stanza that the server makes on behalf of an account (or itself), straight to the recipient's in-chain. */
+void router_send(struct turn *turn, const struct xml_node *el, struct jid to);
+/* The same for an element that is serialised already. */
+void router_send_bytes(struct turn *turn, struct str stanza, struct jid to, int64_t owed);
+/* An answer (error, result) to whoever sent w's stanza: to the session itself in OUT, by way of its home in IN. */
+void router_answer(struct walk *walk, const struct xml_node *el);
+/* The error that answers w's stanza, unless it must not be answered. text may be STR_NONE. Always returns DROP. */
+enum verdict router_refuse(struct walk *walk, enum stanza_error error, struct str text);
+/* OUT: sends the walk on to the recipient's home. */
+void router_forward(struct walk *walk);
+/* IN: the fate is settled: tells the sender's home if it waits. */
+void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence);
+
+/* Fan-out of presence from an account to the bare addresses that `next` gives, one message per shard. */
+struct fan {
+    struct turn *turn;
+    enum fan_kind kind;
+    struct wire *wire; /* borrowed; NULL for probes */
+    struct jid from;
+    struct {
+        struct buf targets;
+        uint32_t count;
+    } shards[PLACES_MAX];
+};
+void fan_begin(struct fan *fan, struct turn *turn, enum fan_kind kind, struct jid from, struct wire *wire);
+void fan_add(struct fan *fan, struct str bare);
+void fan_end(struct fan *fan);
+
+enum target router_target(const struct im *im, struct jid to, struct jid own);
+
+/* Message handlers. */
+void router_on_stanza(struct turn *turn, struct msg *msg);
+void router_on_fan(struct turn *turn, struct msg *msg);
+void router_on_decided(struct turn *turn, struct msg *msg);
+
+/* Stages DELIVER and after of an in-walk whose commit is back (im/archive.c calls it). */
+void router_deliver(struct walk *walk);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * session.h: one bound resource. It belongs to its account, and has a connection or, hibernating under stream management, none.
+ * Everything that goes to its client goes through session_send, which numbers it and keeps it until it is acknowledged.
+ */
+#ifndef CONFAB_IM_SESSION_H
+#define CONFAB_IM_SESSION_H
+
+#include "im/account.h"
+#include "im/hook.h"
+#include "im/stream.h"
+
+/* XEP-0198, only for sessions that enabled it. */
+struct sm {
+    char id[23];         /* to resume by; empty: may not be resumed */
+    uint32_t sent;       /* stanzas sent since it was enabled */
+    uint32_t acked;      /* of these acknowledged */
+    uint32_t asked;      /* value of `sent` when we last asked */
+    uint32_t told;       /* the h that the client knows */
+    uint32_t base;       /* session.received when it was enabled: h counts from there */
+    uint32_t bytes;      /* of what waits */
+    struct sm_item *items; /* ring of `sent - acked` */
+    uint32_t cap, head;
+    struct sm_fate *undecided; /* kept stanzas whose fate is open, in order */
+    uint32_t undecided_count, undecided_cap;
+    struct loop_timer expiry; /* while hibernating */
+    struct session *session;
+    struct stream *resuming; /* waits for what is undecided */
+    uint32_t resuming_h;
+};
+
+struct sm_fate {
+    uint32_t number;
+    bool decided; /* but one before it is not */
+};
+
+struct sm_item {
+    struct wire *wire;
+    int64_t sequence; /* of the archive row that it hands over; 0: none */
+};
+
+struct session {
+    struct link in_account;
+    struct account *account;
+    struct stream *stream; /* NULL: hibernating */
+    struct sm *sm;         /* NULL: not enabled */
+    struct wire *presence; /* the last available one, with from; NULL: not available */
+    struct map *directed;  /* addresses it sent directed presence to; NULL: none */
+    uint32_t index, generation; /* the handle */
+    uint32_t received;     /* stanzas since SM was enabled (or bind) */
+    int8_t priority;
+    bool initial;          /* initial presence was sent */
+    bool interested;       /* asked for the roster: gets pushes */
+    bool blocklist;        /* asked for the block list: gets pushes */
+    bool modern;           /* catches up by the archive: no offline flood */
+    bool ack_queued;       /* an <a/> goes out at the end of the turn */
+    bool ending;
+    bool overflowed;       /* too much waits for its client: it ends when the turn does */
+    uint16_t full_len, resource_len;
+    uint64_t user_agent;   /* hash of its id; 0: none */
+    int64_t *unproven;     /* without SM: archive sequences written and not yet proven by a ping's answer */
+    uint32_t unproven_count, unproven_cap, unproven_asked;
+    int64_t since_us;
+    struct loop_deferred acking; /* sends the <a/> */
+    char full[];           /* the full address, NUL-terminated; the resource is its end */
+};
+
+static inline struct str session_resource(const struct session *s) {
+    return (struct str){s->full + s->full_len - s->resource_len, s->resource_len};
+}
+static inline struct str session_full(const struct session *s) {
+    return (struct str){s->full, s->full_len};
+}
+struct jid session_jid(const struct session *s);
+
+/* Binds that resource (the caller has made sure it is free). */
+struct session *session_new(struct turn *turn, struct account *account, struct str resource, struct stream *stream);
+/* By handle; NULL when it is gone. */
+struct session *session_at(const struct im *im, uint32_t index, uint32_t generation);
+struct session *session_by_resource(const struct account *account, struct str resource);
+
+/* Any way a session ends: presence goes unavailable, what is unacknowledged is re-routed, the connection (if any) is closed with
+ * that error (STREAM_ERR_NONE: in order). */
+void session_end(struct turn *turn, struct session *session, enum stream_error error, struct str text);
+/* Its connection broke: hibernates if it may be resumed, else ends. */
+void session_lost(struct turn *turn, struct session *session);
+
+/* A stanza from its client: the sender's side of everything. */
+void session_receive(struct turn *turn, struct session *session, const struct xml_node *el, size_t len);
+
+/* To its client. `sequence`: archive row that this hands over, 0 if none. Borrows the wire. */
+void session_send(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
+/* The same for a tree; `to` is set to its full address. */
+void session_send_node(struct turn *turn, struct session *session, const struct xml_node *el);
+/* Writes without keeping: stream management re-sends what it kept. */
+void session_write(struct turn *turn, struct session *session, struct wire *wire);
+/* Runs session_turn_end when the turn ends: acknowledgements, and the end of a session that overflowed. */
+void session_defer(struct session *session);
+bool session_is_full(const struct session *session);
+/* Available, i.e. presence was sent and not taken back. */
+static inline bool session_is_available(const struct session *s) {
+    return s->presence != NULL;
+}
+/* The fate of stanza `number` is settled (XEP-0198's h). */
+void session_decided(struct turn *turn, struct session *session, uint32_t number);
+struct origin session_origin(const struct turn *turn, const struct session *session, uint32_t number);
+/* Everything written so far was received (the answer to our ping). */
+void session_proven(struct turn *turn, struct session *session);
+
+/* --- sm.c --- */
+/* <enable/>, <r/>, <a/>; true when the element was of stream management. */
+bool sm_receive(struct turn *turn, struct session *session, const struct xml_node *el);
+/* Starts it; the answer is <enabled/> (in the arena) to be sent, or nested in <bound/>. resume: the client asked for it. */
+struct xml_node *sm_enable(struct turn *turn, struct session *session, bool resume);
+void sm_keep(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
+/* False: h is impossible (handled-count-too-high); the stream must end. */
+bool sm_acknowledge(struct turn *turn, struct session *session, uint32_t h);
+uint32_t sm_handled(const struct session *session);
+void sm_await(struct session *session, uint32_t number);    /* its fate is open */
+void sm_decided(struct turn *turn, struct session *session, uint32_t number);
+/* Moves a hibernated (or half-dead) session to a new connection once nothing is undecided: <resumed/>, then what is unacknowledged. */
+void sm_resume(struct turn *turn, struct session *session, struct stream *stream, uint32_t h);
+struct session *sm_find(const struct account *account, struct str previd);
+void sm_hibernate(struct turn *turn, struct session *session);
+void sm_free(struct turn *turn, struct session *session);
+/* Asks for an acknowledgement if enough is out. */
+void sm_ask(struct turn *turn, struct session *session);
+
+#endif

@@ -1,0 +1,259 @@
+/*
+ * sm.c: stream management (XEP-0198) of one session: what was sent and is not acknowledged, what was received and is not
+ * decided, hibernation and resumption. On the account's home. What must hold: the handled count is a prefix, so it stops before the
+ * oldest stanza whose fate is open; nothing leaves the queue before the client has acknowledged it.
+ */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "im/handover.h"
+#include "im/session.h"
+#include "xmpp/ns.h"
+
+enum { ASK_EVERY = 8 };
+
+static struct xml_node *sm_node(struct turn *turn, struct str name) {
+    return xml_new(turn->arena, NS_SM, name);
+}
+
+static struct str sm_number(struct turn *turn, uint32_t n) {
+    return arena_printf(turn->arena, "%u", n);
+}
+
+/* --- what was received --- */
+
+uint32_t sm_handled(const struct session *s) {
+    uint32_t to = s->sm->undecided_count ? s->sm->undecided[0].number - 1 : s->received;
+    return to - s->sm->base;
+}
+
+void sm_await(struct session *s, uint32_t number) {
+    struct sm *sm = s->sm;
+    if (!sm) return;
+    if (sm->undecided_count == sm->undecided_cap) {
+        sm->undecided_cap = sm->undecided_cap ? sm->undecided_cap * 2 : 4;
+        sm->undecided = realloc(sm->undecided, sm->undecided_cap * sizeof *sm->undecided);
+        CHECK(sm->undecided != NULL);
+    }
+    sm->undecided[sm->undecided_count++] = (struct sm_fate){number, false};
+}
+
+static void sm_finish_resume(struct turn *turn, struct session *s);
+
+void sm_decided(struct turn *turn, struct session *s, uint32_t number) {
+    struct sm *sm = s->sm;
+    uint32_t at = 0;
+    while (at < sm->undecided_count && sm->undecided[at].number != number) at++;
+    if (at == sm->undecided_count) return; /* was never open */
+    sm->undecided[at].decided = true;
+    uint32_t gone = 0;
+    while (gone < sm->undecided_count && sm->undecided[gone].decided) gone++;
+    if (gone == 0) return;
+    sm->undecided_count -= gone;
+    memmove(sm->undecided, sm->undecided + gone, sm->undecided_count * sizeof *sm->undecided);
+    session_defer(s);
+    if (sm->undecided_count == 0 && sm->resuming) sm_finish_resume(turn, s);
+}
+
+/* --- what was sent --- */
+
+void sm_ask(struct turn *turn, struct session *s) {
+    struct sm *sm = s->sm;
+    if (!s->stream || sm->asked == sm->sent) return;
+    sm->asked = sm->sent;
+    stream_write(turn, s->stream, sm_node(turn, STR("r")));
+}
+
+static void sm_push(struct sm *sm, struct wire *wire, int64_t sequence) {
+    uint32_t count = sm->sent - sm->acked;
+    if (count == sm->cap) {
+        uint32_t cap = sm->cap ? sm->cap * 2 : 8;
+        struct sm_item *items = malloc(cap * sizeof *items);
+        CHECK(items != NULL);
+        for (uint32_t i = 0; i < count; i++) items[i] = sm->items[(sm->head + i) % sm->cap];
+        free(sm->items);
+        sm->items = items;
+        sm->head = 0;
+        sm->cap = cap;
+    }
+    sm->items[(sm->head + count) % sm->cap] = (struct sm_item){wire_ref(wire), sequence};
+    sm->sent++;
+    sm->bytes += wire->len;
+}
+
+void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
+    struct sm *sm = s->sm;
+    const struct options *o = &s->account->im->server->options;
+    sm_push(sm, wire, sequence);
+    if ((int64_t)(sm->sent - sm->acked) > o->sm_queue || sm->bytes > o->sm_queue_bytes) {
+        s->overflowed = true;
+        session_defer(s);
+        return;
+    }
+    session_write(turn, s, wire);
+    /* The first of a burst asks at once, so that the sender of a message soon knows; a burst asks now and then. */
+    if (sm->sent - sm->asked >= ASK_EVERY || sm->asked == sm->acked) sm_ask(turn, s);
+}
+
+bool sm_acknowledge(struct turn *turn, struct session *s, uint32_t h) {
+    struct sm *sm = s->sm;
+    uint32_t n = h - sm->acked;
+    if (n > sm->sent - sm->acked) return false;
+    for (; n > 0; n--) {
+        struct sm_item *item = &sm->items[sm->head];
+        sm->bytes -= item->wire->len;
+        wire_unref(&item->wire);
+        int64_t sequence = item->sequence;
+        sm->head = (sm->head + 1) % sm->cap;
+        sm->acked++;
+        if (sequence) handover_done(turn, s->account, sequence);
+    }
+    if (sm->acked == sm->sent && sm->cap > 8) { /* a burst is over: its memory goes */
+        free(sm->items);
+        sm->items = NULL;
+        sm->cap = sm->head = 0;
+    }
+    if (sm->acked == sm->asked && sm->asked != sm->sent) sm_ask(turn, s);
+    return true;
+}
+
+static void sm_too_high(struct turn *turn, struct stream *stream, uint32_t h, uint32_t sent) {
+    /* XEP-0198 section 4: undefined-condition with handled-count-too-high. */
+    (void)h;
+    struct str text = arena_printf(turn->arena, "You acknowledged %u stanzas, but only %u were sent.", h, sent);
+    stream_fail(turn, stream, STREAM_ERR_UNDEFINED_CONDITION, text);
+}
+
+/* --- elements --- */
+
+static void sm_failed(struct turn *turn, struct stream *stream, struct str condition) {
+    struct xml_node *failed = sm_node(turn, STR("failed"));
+    xml_add(turn->arena, failed, NS_STANZA_ERRORS, condition);
+    stream_write(turn, stream, failed);
+}
+
+struct xml_node *sm_enable(struct turn *turn, struct session *s, bool resume) {
+    const struct options *o = &s->account->im->server->options;
+    s->sm = calloc(1, sizeof *s->sm);
+    CHECK(s->sm != NULL);
+    s->sm->session = s;
+    s->sm->base = s->received;
+    struct xml_node *enabled = sm_node(turn, STR("enabled"));
+    if (!resume) return enabled;
+    random_id(s->sm->id);
+    xml_set(turn->arena, enabled, STR("id"), str_c(s->sm->id));
+    xml_set(turn->arena, enabled, STR("resume"), STR("true"));
+    xml_set(turn->arena, enabled, STR("max"), arena_printf(turn->arena, "%lld", (long long)o->sm_resume_ms / 1000));
+    return enabled;
+}
+
+static bool xml_true(struct str value) {
+    return str_eq(value, STR("true")) || str_eq(value, STR("1"));
+}
+
+bool sm_receive(struct turn *turn, struct session *s, const struct xml_node *el) {
+    if (!str_eq(el->ns, NS_SM)) return false;
+    struct stream *stream = s->stream;
+    if (str_eq(el->name, STR("enable"))) {
+        if (s->sm) {
+            sm_failed(turn, stream, STR("unexpected-request"));
+        } else {
+            stream_write(turn, stream, sm_enable(turn, s, xml_true(xml_attr(el, STR("resume")))));
+        }
+    } else if (str_eq(el->name, STR("resume"))) {
+        sm_failed(turn, stream, STR("unexpected-request"));
+    } else if (!s->sm) {
+        stream_fail(turn, stream, STREAM_ERR_POLICY_VIOLATION, STR("Stream management is not enabled."));
+    } else if (str_eq(el->name, STR("r"))) {
+        s->sm->told = sm_handled(s);
+        struct xml_node *a = sm_node(turn, STR("a"));
+        stream_write(turn, stream, xml_set(turn->arena, a, STR("h"), sm_number(turn, s->sm->told)));
+    } else if (str_eq(el->name, STR("a"))) {
+        unsigned long long h;
+        if (!str_to_u64(xml_attr(el, STR("h")), UINT32_MAX, &h)) {
+            stream_fail(turn, stream, STREAM_ERR_BAD_FORMAT, STR("<a/> needs h."));
+        } else if (!sm_acknowledge(turn, s, (uint32_t)h)) {
+            sm_too_high(turn, stream, (uint32_t)h, s->sm->sent);
+        }
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* --- sleep and return --- */
+
+static void on_expiry(struct loop_timer *timer, int64_t now_ms) {
+    (void)now_ms;
+    struct sm *sm = CONTAINER_OF(timer, struct sm, expiry);
+    struct turn *turn = &sm->session->account->im->shard->turn;
+    session_end(turn, sm->session, STREAM_ERR_NONE, STR_NONE);
+}
+
+void sm_hibernate(struct turn *turn, struct session *s) {
+    struct im *im = s->account->im;
+    s->sm->expiry.fire = on_expiry;
+    loop_timer_set(im->shard->loop, &s->sm->expiry, turn->now_ms + im->server->options.sm_resume_ms);
+    LOG(LOG_DEBUG, "session-hibernates", F_STR("session", session_full(s)));
+}
+
+struct session *sm_find(const struct account *account, struct str previd) {
+    LIST_EACH(&account->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (s->sm && s->sm->id[0] && previd.len == 22 && bytes_equal(previd.p, s->sm->id, 22)) return s;
+    }
+    return NULL;
+}
+
+static void sm_finish_resume(struct turn *turn, struct session *s) {
+    struct sm *sm = s->sm;
+    struct stream *stream = sm->resuming;
+    sm->resuming = NULL;
+    loop_timer_cancel(turn->shard->loop, &sm->expiry);
+    sm_acknowledge(turn, s, sm->resuming_h);
+    struct xml_node *resumed = sm_node(turn, STR("resumed"));
+    xml_set(turn->arena, resumed, STR("previd"), str_c(sm->id));
+    sm->told = sm_handled(s);
+    xml_set(turn->arena, resumed, STR("h"), sm_number(turn, sm->told));
+    s->stream = stream;
+    s->account->im->resumes++;
+    stream_resumed(turn, stream, s, resumed);
+    uint32_t count = sm->sent - sm->acked;
+    for (uint32_t i = 0; i < count; i++) session_write(turn, s, sm->items[(sm->head + i) % sm->cap].wire);
+    sm->asked = sm->acked;
+    if (count > 0) sm_ask(turn, s);
+}
+
+void sm_resume(struct turn *turn, struct session *s, struct stream *stream, uint32_t h) {
+    if (s->stream) { /* the old connection has not noticed yet that it is dead */
+        struct stream *old = s->stream;
+        old->session = NULL;
+        s->stream = NULL;
+        stream_close(turn, old, STREAM_ERR_CONFLICT, STR("The session goes on over another connection."));
+    }
+    if (s->sm->resuming) { /* two at once: the later one has it */
+        struct stream *other = s->sm->resuming;
+        other->resuming = NULL;
+        stream_close(turn, other, STREAM_ERR_CONFLICT, STR("The session goes on over another connection."));
+    }
+    s->sm->resuming = stream;
+    s->sm->resuming_h = h;
+    stream->resuming = s;
+    if (s->sm->undecided_count == 0) sm_finish_resume(turn, s);
+}
+
+void sm_free(struct turn *turn, struct session *s) {
+    struct sm *sm = s->sm;
+    if (!sm) return;
+    if (sm->resuming) {
+        sm->resuming->resuming = NULL;
+        stream_close(turn, sm->resuming, STREAM_ERR_CONFLICT, STR("The session has ended."));
+    }
+    loop_timer_cancel(turn->shard->loop, &sm->expiry);
+    for (uint32_t i = 0; i != sm->sent - sm->acked; i++) wire_unref(&sm->items[(sm->head + i) % sm->cap].wire);
+    free(sm->items);
+    free(sm->undecided);
+    free(sm);
+    s->sm = NULL;
+}

@@ -1,0 +1,423 @@
+/*
+ * stream.c: a signed-in connection on its account's home: success, bind or resume, elements in, rates, dead peers, the end. What must
+ * hold: a stream belongs to at most one session; after stream_close or stream_fail neither is touched again; the peer's events stop with it.
+ */
+#include "im/stream.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "base/log.h"
+#include "im/bind.h"
+#include "im/handover.h"
+#include "im/iq.h"
+#include "im/session.h"
+#include "xml/writer.h"
+#include "xmpp/ns.h"
+
+static const struct options *stream_options(const struct stream *stream) {
+    return &stream->im->server->options;
+}
+
+void stream_write(struct turn *turn, struct stream *stream, const struct xml_node *el) {
+    struct buf out = BUF_INIT;
+    xml_write(&out, el, STR_NONE, true);
+    stream->peer->ops->write(stream->peer, buf_str(&out));
+    buf_free(&out);
+    (void)turn;
+}
+
+/* --- large answers --- */
+
+static void stream_drain_go(struct turn *turn, struct stream *stream) {
+    while (stream->drains && stream->session) {
+        if (stream->peer->ops->is_full(stream->peer)) {
+            stream->peer->ops->ask_drain(stream->peer);
+            return;
+        }
+        struct stream_drain *drain = stream->drains;
+        stream->drains = drain->next;
+        if (!drain->more(turn, stream->session, drain)) {
+            drain->next = stream->drains;
+            stream->drains = drain;
+            stream->peer->ops->ask_drain(stream->peer);
+            return;
+        }
+    }
+}
+
+void stream_drain_add(struct turn *turn, struct session *session, struct stream_drain *drain) {
+    struct stream *stream = session->stream;
+    drain->next = NULL;
+    if (!stream) {
+        drain->gone(turn, drain);
+        return;
+    }
+    struct stream_drain **at = &stream->drains;
+    while (*at) at = &(*at)->next;
+    *at = drain;
+    if (stream->drains == drain) stream_drain_go(turn, stream);
+}
+
+/* --- the end --- */
+
+static void stream_free(struct turn *turn, struct stream *stream) {
+    for (struct stream_drain *d = stream->drains, *next; d; d = next) {
+        next = d->next;
+        d->gone(turn, d);
+    }
+    if (stream->resuming) stream->resuming->sm->resuming = NULL;
+    loop_timer_cancel(turn->shard->loop, &stream->timer);
+    struct account *account = stream->account;
+    free(stream->adopt);
+    free(stream);
+    account_job_end(turn, account);
+}
+
+void stream_close(struct turn *turn, struct stream *stream, enum stream_error error, struct str text) {
+    CHECK(stream->session == NULL);
+    struct peer *peer = stream->peer;
+    stream_free(turn, stream);
+    peer->ops->close(peer, error, text);
+}
+
+void stream_fail(struct turn *turn, struct stream *stream, enum stream_error error, struct str text) {
+    LOG(LOG_INFO, "stream-error", F_STR("account", account_bare(stream->account)), F_STR("error", stream_error_name(error)),
+        F_STR("why", text));
+    if (stream->session) {
+        session_end(turn, stream->session, error, text);
+    } else {
+        stream_close(turn, stream, error, text);
+    }
+}
+
+/* The connection goes, the session may stay (it hibernates or ends by its own rules). */
+static void stream_abandon(struct turn *turn, struct stream *stream, enum stream_error error) {
+    struct session *session = stream->session;
+    stream->session = NULL;
+    if (session) session->stream = NULL;
+    stream_close(turn, stream, error, STR_NONE);
+    if (session) session_lost(turn, session);
+}
+
+/* --- dead peers and rates --- */
+
+void stream_wake(struct stream *stream, int64_t within_ms) {
+    int64_t due = stream->im->shard->turn.now_ms + within_ms;
+    if (stream->timer.due_ms == 0 || stream->timer.due_ms > due) loop_timer_set(stream->im->shard->loop, &stream->timer, due);
+}
+
+static bool stream_prove(struct turn *turn, struct stream *stream) {
+    struct session *s = stream->session;
+    if (!s || s->sm || s->unproven_count == 0 || s->unproven_asked) return false;
+    iq_ping(turn, s);
+    return true;
+}
+
+static void stream_ask_alive(struct turn *turn, struct stream *stream) {
+    stream->asked = true;
+    stream->asked_ms = turn->now_ms;
+    if (stream->peer->ops->ping(stream->peer)) return;
+    if (stream->session) iq_ping(turn, stream->session);
+}
+
+static void refill(struct stream *stream, int64_t now_ms) {
+    const struct options *o = stream_options(stream);
+    int64_t elapsed = now_ms - stream->refilled_ms;
+    if (elapsed <= 0) return;
+    stream->refilled_ms = now_ms;
+    int64_t bytes = stream->bytes_left + elapsed * o->bytes_per_s / 1000;
+    int64_t stanzas_m = stream->stanzas_left + elapsed * o->stanzas_per_s; /* thousandths */
+    stream->bytes_left = (int32_t)(bytes > o->bytes_burst ? o->bytes_burst : bytes);
+    stream->stanzas_left = (int32_t)(stanzas_m > o->stanzas_burst * 1000 ? o->stanzas_burst * 1000 : stanzas_m);
+}
+
+static void on_timer(struct loop_timer *timer, int64_t now_ms) {
+    struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
+    struct turn *turn = &stream->im->shard->turn;
+    const struct options *o = stream_options(stream);
+    if (stream->paused) {
+        stream->paused = false;
+        stream->peer->ops->resume(stream->peer);
+    }
+    stream_prove(turn, stream);
+    struct peer_facts facts;
+    stream->peer->ops->facts(stream->peer, &facts);
+    if (stream->asked && facts.heard_ms > stream->asked_ms) stream->asked = false;
+    int64_t silent = now_ms - facts.heard_ms;
+    if (stream->asked && now_ms - stream->asked_ms >= o->dead_ms) {
+        stream_abandon(turn, stream, STREAM_ERR_CONNECTION_TIMEOUT);
+        return;
+    }
+    if (!stream->asked && silent >= o->idle_ping_ms) stream_ask_alive(turn, stream);
+    int64_t due = stream->asked ? stream->asked_ms + o->dead_ms : facts.heard_ms + o->idle_ping_ms;
+    loop_timer_set(stream->im->shard->loop, timer, due > now_ms ? due : now_ms + 10);
+}
+
+void stream_charge(struct stream *stream, uint32_t stanzas) {
+    stream->stanzas_left -= (int32_t)stanzas * 1000;
+}
+
+/* Takes the cost of one element; when too much has been taken the connection is not read for a while. */
+static void stream_take(struct turn *turn, struct stream *stream, size_t len) {
+    const struct options *o = stream_options(stream);
+    if (!o->rates) return;
+    refill(stream, turn->now_ms);
+    stream->bytes_left -= (int32_t)len;
+    stream->stanzas_left -= 1000;
+    if (stream->paused || (stream->bytes_left >= 0 && stream->stanzas_left >= 0)) return;
+    int64_t for_bytes = stream->bytes_left < 0 ? -(int64_t)stream->bytes_left * 1000 / o->bytes_per_s : 0;
+    int64_t for_stanzas = stream->stanzas_left < 0 ? -(int64_t)stream->stanzas_left / o->stanzas_per_s : 0;
+    stream->paused = true;
+    stream->peer->ops->pause(stream->peer);
+    stream_wake(stream, (for_bytes > for_stanzas ? for_bytes : for_stanzas) + 10);
+}
+
+/* --- SASL success --- */
+
+/* The <success/> of either profile. `inside`: what SASL2 nests in it (NULL: nothing). */
+static void stream_success(struct turn *turn, struct stream *stream, struct xml_node *inside, struct xml_node *inside2) {
+    struct arena *arena = turn->arena;
+    struct str data = stream->adopt->success;
+    struct str coded = data.p ? base64_encode(arena, data) : STR_NONE;
+    stream->success_due = false;
+    struct xml_node *success = xml_new(arena, stream->sasl2 ? NS_SASL2 : NS_SASL, STR("success"));
+    if (!stream->sasl2) {
+        if (coded.p) xml_add_text(arena, success, coded);
+    } else {
+        if (coded.p) xml_add_text(arena, xml_add(arena, success, NS_SASL2, STR("additional-data")), coded);
+        struct str who = stream->session ? session_full(stream->session) : account_bare(stream->account);
+        xml_add_text(arena, xml_add(arena, success, NS_SASL2, STR("authorization-identifier")), who);
+        if (inside) xml_append(success, inside);
+        if (inside2) xml_append(success, inside2);
+    }
+    stream_write(turn, stream, success);
+    free(stream->adopt);
+    stream->adopt = NULL;
+}
+
+void stream_features(struct turn *turn, struct stream *stream) {
+    struct arena *arena = turn->arena;
+    struct xml_node *features = xml_new(arena, NS_STREAM, STR("features"));
+    if (!stream->session) {
+        xml_add(arena, features, NS_BIND, STR("bind"));
+        struct xml_node *session = xml_add(arena, features, NS_SESSION, STR("session"));
+        xml_add(arena, session, NS_SESSION, STR("optional"));
+    }
+    xml_add(arena, features, NS_SM, STR("sm"));
+    xml_add(arena, features, NS_ROSTER_VER, STR("ver"));
+    xml_add(arena, features, NS_PRE_APPROVAL, STR("sub"));
+    const struct options *o = stream_options(stream);
+    struct xml_node *limits = xml_add(arena, features, NS_LIMITS, STR("limits"));
+    xml_add_text(arena, xml_add(arena, limits, NS_LIMITS, STR("max-bytes")),
+                 arena_printf(arena, "%lld", (long long)o->stanza_bytes));
+    xml_add_text(arena, xml_add(arena, limits, NS_LIMITS, STR("idle-seconds")),
+                 arena_printf(arena, "%lld", (long long)(o->idle_ping_ms + o->dead_ms) / 1000));
+    stream_write(turn, stream, features);
+}
+
+void stream_resumed(struct turn *turn, struct stream *stream, struct session *session, struct xml_node *resumed) {
+    stream->resuming = NULL;
+    stream->session = session;
+    if (stream->success_due) {
+        stream_success(turn, stream, resumed, NULL);
+    } else {
+        stream_write(turn, stream, resumed);
+    }
+    LOG(LOG_INFO, "resumed", F_STR("session", session_full(session)));
+}
+
+static struct xml_node *sm_failed_node(struct turn *turn) {
+    struct xml_node *failed = xml_new(turn->arena, NS_SM, STR("failed"));
+    xml_add(turn->arena, failed, NS_STANZA_ERRORS, STR("item-not-found"));
+    return failed;
+}
+
+/* True: the session is found and will answer. *out_failed: what to say otherwise. */
+static bool stream_resume(struct turn *turn, struct stream *stream, const struct xml_node *resume, struct xml_node **out_failed) {
+    unsigned long long h;
+    struct session *s = sm_find(stream->account, xml_attr(resume, STR("previd")));
+    if (s && str_to_u64(xml_attr(resume, STR("h")), UINT32_MAX, &h) && (uint32_t)h - s->sm->acked <= s->sm->sent - s->sm->acked) {
+        sm_resume(turn, s, stream, (uint32_t)h);
+        return true;
+    }
+    *out_failed = sm_failed_node(turn);
+    return false;
+}
+
+/* SASL2: everything in one round: resume, else bind. */
+static void stream_inline(struct turn *turn, struct stream *stream) {
+    struct xml_scope scope = {.default_ns = STR_NONE};
+    struct xml_node *request = NULL, *failed = NULL, *bound = NULL;
+    struct str bytes = arena_dup(turn->arena, stream->adopt->inline_request);
+    if (bytes.len) xml_parse(turn->arena, bytes, &scope, &stream->im->server->limits_unauthenticated, &request);
+    const struct xml_node *resume = request ? xml_child(request, NS_SM, STR("resume")) : NULL;
+    if (resume && stream_resume(turn, stream, resume, &failed)) return;
+    const struct xml_node *bind = request ? xml_child(request, NS_BIND2, STR("bind")) : NULL;
+    if (bind) {
+        bound = bind2(turn, stream, request, bind);
+        if (!bound) return; /* refused: the stream is gone */
+    }
+    stream_success(turn, stream, bound, failed);
+    stream_features(turn, stream);
+}
+
+/* --- events of the peer --- */
+
+static void on_header(struct turn *turn, void *owner, const struct xml_node *header) {
+    struct stream *stream = owner;
+    struct str lang = xml_attr_ns(header, XML_NS_XML, STR("lang"));
+    if (lang.p && lang.len < sizeof stream->lang) {
+        memcpy(stream->lang, lang.p, lang.len);
+        stream->lang[lang.len] = 0;
+    }
+    char id[23];
+    random_id(id);
+    stream->peer->ops->open(stream->peer, str_c(id), str_c(stream->lang));
+    struct str to = xml_attr(header, STR("to"));
+    struct str domain;
+    if (stream->session || stream->opened) {
+        stream_fail(turn, stream, STREAM_ERR_NOT_WELL_FORMED, STR("The stream is open already."));
+    } else if (!to.p || jid_prepare_domain(turn->arena, to, &domain) || !str_eq(domain, server_domain(stream->im))) {
+        stream_fail(turn, stream, STREAM_ERR_HOST_UNKNOWN, STR_NONE);
+    } else {
+        stream->opened = true;
+        stream_features(turn, stream);
+    }
+}
+
+/* Signed in, not bound: a request to bind, or a resumption. */
+static void stream_unbound(struct turn *turn, struct stream *stream, struct xml_node *el) {
+    struct xml_node *failed;
+    if (stream->resuming) {
+        stream_fail(turn, stream, STREAM_ERR_POLICY_VIOLATION, STR("Wait for the answer to <resume/>."));
+    } else if (xml_is(el, NS_SM, STR("resume"))) {
+        if (!stream_resume(turn, stream, el, &failed)) stream_write(turn, stream, failed);
+    } else if (xml_is(el, NS_SM, STR("enable"))) {
+        failed = xml_new(turn->arena, NS_SM, STR("failed"));
+        xml_add(turn->arena, failed, NS_STANZA_ERRORS, STR("unexpected-request"));
+        stream_write(turn, stream, failed);
+    } else if (!bind_iq(turn, stream, el)) {
+        stream_fail(turn, stream, STREAM_ERR_NOT_AUTHORIZED, STR("Bind a resource first."));
+    }
+}
+
+static void on_element(struct turn *turn, void *owner, struct xml_node *el, size_t len) {
+    struct stream *stream = owner;
+    stream->asked = false;
+    stream_take(turn, stream, len);
+    enum stanza_kind kind;
+    if (!stream->session) {
+        stream_unbound(turn, stream, el);
+    } else if (str_eq(el->ns, NS_CLIENT) && stanza_kind_of(el, &kind)) {
+        session_receive(turn, stream->session, el, len);
+    } else if (!sm_receive(turn, stream->session, el)) {
+        stream_fail(turn, stream, STREAM_ERR_UNSUPPORTED_STANZA_TYPE, STR_NONE);
+    }
+}
+
+static void on_end(struct turn *turn, void *owner) {
+    struct stream *stream = owner;
+    if (stream->session) {
+        session_end(turn, stream->session, STREAM_ERR_NONE, STR_NONE);
+    } else {
+        stream_close(turn, stream, STREAM_ERR_NONE, STR_NONE);
+    }
+}
+
+static const struct {
+    enum xml_error xml;
+    enum stream_error stream;
+} xml_stream_errors[] = {
+    {XML_NOT_WELL_FORMED, STREAM_ERR_NOT_WELL_FORMED}, {XML_RESTRICTED, STREAM_ERR_RESTRICTED_XML},
+    {XML_BAD_ENCODING, STREAM_ERR_UNSUPPORTED_ENCODING}, {XML_TOO_BIG, STREAM_ERR_POLICY_VIOLATION},
+    {XML_TOO_COMPLEX, STREAM_ERR_POLICY_VIOLATION},
+};
+
+enum stream_error stream_error_of_xml(enum xml_error error) {
+    for (size_t i = 0; i < sizeof xml_stream_errors / sizeof *xml_stream_errors; i++) {
+        if (xml_stream_errors[i].xml == error) return xml_stream_errors[i].stream;
+    }
+    return STREAM_ERR_BAD_FORMAT;
+}
+
+static void on_bad(struct turn *turn, void *owner, enum xml_error error) {
+    stream_fail(turn, owner, stream_error_of_xml(error), error == XML_TOO_BIG ? STR("The stanza is too large.") : STR_NONE);
+}
+
+static void on_drained(struct turn *turn, void *owner) {
+    stream_drain_go(turn, owner);
+}
+
+static void on_secure(struct turn *turn, void *owner) {
+    (void)turn;
+    (void)owner;
+}
+
+static void on_lost(struct turn *turn, void *owner, int err) {
+    struct stream *stream = owner;
+    LOG(LOG_DEBUG, "connection-lost", F_STR("account", account_bare(stream->account)), F_ERR("error", err));
+    struct session *session = stream->session;
+    struct peer *peer = stream->peer;
+    stream->session = NULL;
+    if (session) session->stream = NULL;
+    stream_free(turn, stream);
+    peer->ops->drop(peer);
+    if (session) session_lost(turn, session);
+}
+
+static const struct peer_events stream_events = {on_header, on_element, on_end, on_bad, on_drained, on_secure, on_lost};
+
+/* --- adoption --- */
+
+static struct stream *stream_new(struct turn *turn, struct account *account, struct msg_adopt *m) {
+    struct stream *stream = calloc(1, sizeof *stream);
+    CHECK(stream != NULL);
+    stream->im = im_of(turn);
+    stream->account = account;
+    stream->peer = m->peer;
+    stream->sasl2 = m->sasl2;
+    stream->opened = m->sasl2;
+    stream->success_due = true;
+    stream->adopt = m;
+    const struct options *o = stream_options(stream);
+    stream->bytes_left = (int32_t)o->bytes_burst;
+    stream->stanzas_left = (int32_t)o->stanzas_burst * 1000;
+    stream->refilled_ms = turn->now_ms;
+    stream->timer.fire = on_timer;
+    if (m->lang.len && m->lang.len < sizeof stream->lang) memcpy(stream->lang, m->lang.p, m->lang.len);
+    account_job_begin(account); /* a connection holds its account */
+    return stream;
+}
+
+static void adopt_refuse(struct turn *turn, struct msg_adopt *m) {
+    struct xml_node *failure = xml_new(turn->arena, m->sasl2 ? NS_SASL2 : NS_SASL, STR("failure"));
+    xml_add(turn->arena, failure, NS_SASL, STR("not-authorized"));
+    struct str bytes = xml_string(turn->arena, failure, STR_NONE);
+    m->peer->ops->attach(m->peer, turn, &stream_events, NULL);
+    m->peer->ops->write(m->peer, bytes);
+    m->peer->ops->close(m->peer, STREAM_ERR_NONE, STR_NONE);
+    free(m);
+}
+
+void stream_adopt(struct turn *turn, struct msg *msg) {
+    struct msg_adopt *m = (struct msg_adopt *)msg;
+    struct account *account = account_need(turn, m->bare, msg);
+    if (!account) return; /* parked until it is loaded */
+    if (account->id == 0 || account->generation != m->generation) { /* deleted or changed since the proof */
+        adopt_refuse(turn, m);
+        return;
+    }
+    struct stream *stream = stream_new(turn, account, m);
+    struct peer *peer = stream->peer;
+    stream->im->logins++;
+    loop_timer_set(turn->shard->loop, &stream->timer, turn->now_ms + stream_options(stream)->idle_ping_ms);
+    peer->ops->attach(peer, turn, &stream_events, stream);
+    if (stream->sasl2) {
+        stream_inline(turn, stream);
+    } else {
+        stream_success(turn, stream, NULL, NULL);
+        peer->ops->restart(peer);
+    }
+}
