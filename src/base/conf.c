@@ -28,7 +28,7 @@ struct reading {
     const char *path;
     FILE *file;
     int line;
-    bool is_continued; /* the line begins with white space: more of the value above */
+    bool is_continued;  /* the line begins with white space: more of the value above */
     struct seen *seen;  /* options that the file has set; the newest first */
     struct str message; /* the first thing that was wrong */
 };
@@ -41,7 +41,7 @@ struct unit {
 };
 
 static const struct unit size_units[] = {{"", 1}, {"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
-static const struct unit duration_units[] = {{"", 1000},       {"ms", 1},        {"s", 1000}, {"m", 60 * 1000},
+static const struct unit duration_units[] = {{"", 1000},         {"ms", 1},           {"s", 1000}, {"m", 60 * 1000},
                                              {"h", 3600 * 1000}, {"d", 86400 * 1000}, {NULL, 0}};
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 
@@ -264,8 +264,10 @@ static void add_number(struct buf *out, const struct conf_option *o, int64_t n) 
 static void add_values(struct buf *out, const struct conf_option *o) {
     if (o->type == CONF_CHOICE) {
         for (const char *c = o->choices; *c; c++) {
-            if (*c == '|') BUF_ADD_LIT(out, ", ");
-            else buf_add_char(out, *c);
+            if (*c == '|')
+                BUF_ADD_LIT(out, ", ");
+            else
+                buf_add_char(out, *c);
         }
         return;
     }
@@ -273,8 +275,10 @@ static void add_values(struct buf *out, const struct conf_option *o) {
     if (o->min || o->max) {
         BUF_ADD_LIT(out, "; ");
         add_number(out, o, o->min);
-        if (o->max < INT64_MAX) BUF_ADD_LIT(out, " to "), add_number(out, o, o->max);
-        else BUF_ADD_LIT(out, " or more");
+        if (o->max < INT64_MAX)
+            BUF_ADD_LIT(out, " to "), add_number(out, o, o->max);
+        else
+            BUF_ADD_LIT(out, " or more");
     }
 }
 
@@ -300,8 +304,10 @@ static void markdown_head(struct buf *out, const char *section) {
 static void markdown_row(struct buf *out, const struct conf_option *o) {
     buf_printf(out, "| `%s` | ", o->name);
     add_values(out, o);
-    if (o->preset && *o->preset) buf_printf(out, " | `%s`", o->preset);
-    else BUF_ADD_LIT(out, " | (empty)");
+    if (o->preset && *o->preset)
+        buf_printf(out, " | `%s`", o->preset);
+    else
+        BUF_ADD_LIT(out, " | (empty)");
     buf_printf(out, " | %s | %s |\n", o->reload ? "yes" : "", o->text);
 }
 

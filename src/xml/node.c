@@ -85,8 +85,10 @@ struct xml_node *xml_new(struct arena *arena, struct str ns, struct str name) {
 
 void xml_append(struct xml_node *parent, struct xml_node *child) {
     child->next = NULL;
-    if (parent->last) parent->last->next = child;
-    else parent->first = child;
+    if (parent->last)
+        parent->last->next = child;
+    else
+        parent->first = child;
     parent->last = child;
 }
 

@@ -25,7 +25,7 @@
 enum byte_class { C_OTHER, C_SPACE, C_LT, C_GT, C_SLASH, C_BANG, C_QUERY, C_QUOT, C_APOS, CLASSES };
 
 static const uint8_t byte_classes[256] = {
-    [' '] = C_SPACE, ['\t'] = C_SPACE, ['\n'] = C_SPACE, ['\r'] = C_SPACE, ['<'] = C_LT,   ['>'] = C_GT,
+    [' '] = C_SPACE, ['\t'] = C_SPACE, ['\n'] = C_SPACE, ['\r'] = C_SPACE, ['<'] = C_LT,    ['>'] = C_GT,
     ['/'] = C_SLASH, ['!'] = C_BANG,   ['?'] = C_QUERY,  ['"'] = C_QUOT,   ['\''] = C_APOS,
 };
 
@@ -254,7 +254,7 @@ struct range {
 
 /* XML 1.0, fifth edition, productions [4] and [4a], from outside ASCII. */
 static const struct range start_ranges[] = {
-    {0xc0, 0xd6},     {0xd8, 0xf6},     {0xf8, 0x2ff},    {0x370, 0x37d},   {0x37f, 0x1fff},    {0x200c, 0x200d},
+    {0xc0, 0xd6},     {0xd8, 0xf6},     {0xf8, 0x2ff},    {0x370, 0x37d},   {0x37f, 0x1fff},  {0x200c, 0x200d},
     {0x2070, 0x218f}, {0x2c00, 0x2fef}, {0x3001, 0xd7ff}, {0xf900, 0xfdcf}, {0xfdf0, 0xfffd}, {0x10000, 0xeffff},
 };
 static const struct range more_ranges[] = {{0xb7, 0xb7}, {0x300, 0x36f}, {0x203f, 0x2040}};
@@ -332,7 +332,10 @@ static enum xml_error take_reference(struct parser *p, uint32_t *out) {
     static const struct {
         struct str name;
         uint32_t c;
-    } entities[] = {{STR_INIT("lt"), '<'}, {STR_INIT("gt"), '>'}, {STR_INIT("amp"), '&'}, {STR_INIT("apos"), '\''},
+    } entities[] = {{STR_INIT("lt"), '<'},
+                    {STR_INIT("gt"), '>'},
+                    {STR_INIT("amp"), '&'},
+                    {STR_INIT("apos"), '\''},
                     {STR_INIT("quot"), '"'}};
     struct str name;
     p->at++;
@@ -538,8 +541,10 @@ static void frame_pop(struct parser *p) {
 static enum xml_error node_add(struct parser *p, struct xml_node *parent, struct xml_node **out) {
     if (p->nodes++ == p->limits->children_max) return XML_TOO_COMPLEX;
     struct xml_node *n = ARENA_NEW(p->arena, struct xml_node);
-    if (parent) xml_append(parent, n);
-    else p->root = n;
+    if (parent)
+        xml_append(parent, n);
+    else
+        p->root = n;
     *out = n;
     return XML_OK;
 }
@@ -607,8 +612,10 @@ enum xml_error xml_parse(struct arena *arena, struct str bytes, const struct xml
     if (p.at == p.end || *p.at != '<') return XML_NOT_WELL_FORMED;
     enum xml_error error = take_markup(&p);
     while (!error && p.top) {
-        if (p.at == p.end) error = XML_NOT_WELL_FORMED;
-        else error = *p.at == '<' ? take_markup(&p) : take_text(&p);
+        if (p.at == p.end)
+            error = XML_NOT_WELL_FORMED;
+        else
+            error = *p.at == '<' ? take_markup(&p) : take_text(&p);
     }
     if (error) return error;
     skip_space(&p);

@@ -24,15 +24,9 @@ enum { IN_TEXT = 1, IN_VALUE = 2 };
 
 /* Where a byte cannot stand as it is. */
 __extension__ static const unsigned char special[256] = {
-    [0 ... 8] = IN_TEXT | IN_VALUE,
-    ['\t'] = IN_VALUE,
-    ['\n'] = IN_VALUE,
-    [11 ... 31] = IN_TEXT | IN_VALUE,
-    ['&'] = IN_TEXT | IN_VALUE,
-    ['<'] = IN_TEXT | IN_VALUE,
-    ['>'] = IN_TEXT | IN_VALUE,
-    ['\''] = IN_TEXT | IN_VALUE,
-    ['"'] = IN_TEXT | IN_VALUE,
+    [0 ... 8] = IN_TEXT | IN_VALUE,   ['\t'] = IN_VALUE,           ['\n'] = IN_VALUE,
+    [11 ... 31] = IN_TEXT | IN_VALUE, ['&'] = IN_TEXT | IN_VALUE,  ['<'] = IN_TEXT | IN_VALUE,
+    ['>'] = IN_TEXT | IN_VALUE,       ['\''] = IN_TEXT | IN_VALUE, ['"'] = IN_TEXT | IN_VALUE,
 };
 
 #define REPLACEMENT STR("\xef\xbf\xbd") /* for what XML cannot hold */
@@ -96,8 +90,10 @@ static void write_element(struct buf *out, const struct xml_node *n, struct str 
 
 static void write_children(struct buf *out, const struct xml_node *n, struct str ns) {
     for (const struct xml_node *c = n->first; c; c = c->next) {
-        if (xml_is_text(c)) xml_escape(out, c->text);
-        else write_element(out, c, ns, STR_NONE, false);
+        if (xml_is_text(c))
+            xml_escape(out, c->text);
+        else
+            write_element(out, c, ns, STR_NONE, false);
     }
 }
 

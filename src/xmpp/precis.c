@@ -109,9 +109,9 @@ static bool in_ranges(uint32_t c, const struct range *ranges, size_t n) {
 static const struct range always[] = {{0xdf, 0xdf}, {0x3c2, 0x3c2}, {0x6fd, 0x6fe}, {0xf0b, 0xf0b}, {0x3007, 0x3007}};
 static const struct range by_context[] = {{0xb7, 0xb7},   {0x375, 0x375},   {0x5f3, 0x5f4},  {0x660, 0x669},
                                           {0x6f0, 0x6f9}, {0x200c, 0x200d}, {0x30fb, 0x30fb}};
-static const struct range never[] = {{0x640, 0x640},     {0x7fa, 0x7fa},   {0x302e, 0x302f}, {0x3031, 0x3035},
-                                     {0x303b, 0x303b},   {0x1100, 0x11ff}, {0xa960, 0xa97c}, {0xd7b0, 0xd7c6},
-                                     {0xd7cb, 0xd7fb}};
+static const struct range never[] = {{0x640, 0x640},   {0x7fa, 0x7fa},   {0x302e, 0x302f},
+                                     {0x3031, 0x3035}, {0x303b, 0x303b}, {0x1100, 0x11ff},
+                                     {0xa960, 0xa97c}, {0xd7b0, 0xd7c6}, {0xd7cb, 0xd7fb}};
 
 /* NFKC would change it. */
 static bool has_compat(uint32_t c) {
@@ -139,8 +139,8 @@ static enum derived derive(uint32_t c) {
                                                 UC_CATEGORY_MASK_Mc))
         return PVALID;
     bool free = uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Lt | UC_CATEGORY_MASK_Nl | UC_CATEGORY_MASK_No |
-                                                        UC_CATEGORY_MASK_Me | UC_CATEGORY_MASK_Zs |
-                                                        UC_CATEGORY_MASK_S | UC_CATEGORY_MASK_P);
+                                                        UC_CATEGORY_MASK_Me | UC_CATEGORY_MASK_Zs | UC_CATEGORY_MASK_S |
+                                                        UC_CATEGORY_MASK_P);
     return free ? FREE_PVAL : DISALLOWED;
 }
 
@@ -199,8 +199,8 @@ static const struct {
     uint32_t first, last;
     bool (*is_sound)(struct runes in, size_t at);
 } context_rules[] = {
-    {0xb7, 0xb7, is_middle_dot_sound}, {0x375, 0x375, is_keraia_sound}, {0x5f3, 0x5f4, is_geresh_sound},
-    {0x660, 0x669, is_digit_sound},    {0x6f0, 0x6f9, is_digit_sound},  {0x200c, 0x200d, is_joiner_sound},
+    {0xb7, 0xb7, is_middle_dot_sound},       {0x375, 0x375, is_keraia_sound}, {0x5f3, 0x5f4, is_geresh_sound},
+    {0x660, 0x669, is_digit_sound},          {0x6f0, 0x6f9, is_digit_sound},  {0x200c, 0x200d, is_joiner_sound},
     {0x30fb, 0x30fb, is_katakana_dot_sound},
 };
 

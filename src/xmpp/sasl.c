@@ -222,8 +222,7 @@ enum sasl_error scram_final(struct scram *s, struct arena *arena, const struct s
     if (s->plus_chosen != (binding.p != NULL)) return SASL_CHANNEL_BINDING;
     if (!str_eq(f.binding, ARENA_CONCAT(arena, s->gs2, binding))) return SASL_CHANNEL_BINDING;
     if (!str_eq(f.nonce, s->nonce)) return SASL_NOT_AUTHORIZED;
-    struct str auth_message =
-        ARENA_CONCAT(arena, s->first_bare, STR(","), s->server_first, STR(","), f.without_proof);
+    struct str auth_message = ARENA_CONCAT(arena, s->first_bare, STR(","), s->server_first, STR(","), f.without_proof);
     if (keys->iterations == 0 || !is_proof(s->hash, keys, auth_message, f.proof)) return SASL_NOT_AUTHORIZED;
     uint8_t signature[HASH_LEN_MAX];
     hmac(s->hash, str_of(keys->server, hash_len(s->hash)), auth_message, signature);

@@ -38,17 +38,15 @@ static const struct {
 
 static const struct {
     struct str name, type;
-} stanza_errors[] = {
-    [STANZA_ERR_NONE] = {{NULL, 0}, {NULL, 0}},
+} stanza_errors[] = {[STANZA_ERR_NONE] = {{NULL, 0}, {NULL, 0}},
 #define STANZA_ROW(id, text, kind) [STANZA_ERR_##id] = {STR_INIT(text), STR_INIT(kind)},
-    STANZA_ERROR_MAP(STANZA_ROW)
+                     STANZA_ERROR_MAP(STANZA_ROW)
 #undef STANZA_ROW
 };
 
-static const struct str stream_errors[] = {
-    [STREAM_ERR_NONE] = {NULL, 0},
+static const struct str stream_errors[] = {[STREAM_ERR_NONE] = {NULL, 0},
 #define STREAM_ROW(id, text) [STREAM_ERR_##id] = STR_INIT(text),
-    STREAM_ERROR_MAP(STREAM_ROW)
+                                           STREAM_ERROR_MAP(STREAM_ROW)
 #undef STREAM_ROW
 };
 

@@ -3,8 +3,13 @@
 #include "unit.h"
 
 static void base64_vectors(void **state) {
-    static const char *pairs[][2] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-                                     {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *pairs[][2] = {{"", ""},
+                                     {"f", "Zg=="},
+                                     {"fo", "Zm8="},
+                                     {"foo", "Zm9v"},
+                                     {"foob", "Zm9vYg=="},
+                                     {"fooba", "Zm9vYmE="},
+                                     {"foobar", "Zm9vYmFy"}};
     struct str out;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         assert_str(base64_encode(*state, str_c(pairs[i][0])), pairs[i][1]);
@@ -18,8 +23,8 @@ static void base64_vectors(void **state) {
 }
 
 static void base64_is_strict(void **state) {
-    const char *bad[] = {"Zg",    "Zg=",   "Zg===", "Zh==",  "Zm9=",  "Z",    "=",     "====", "Zm9v=", "Zm9vZg=",
-                         "Zm 9v", "Zm9v\n", "Zm-_",  "Zg==Zg==", "Z===", "\xc3\xa9Zm"};
+    const char *bad[] = {"Zg",    "Zg=",     "Zg===", "Zh==",   "Zm9=", "Z",        "=",    "====",
+                         "Zm9v=", "Zm9vZg=", "Zm 9v", "Zm9v\n", "Zm-_", "Zg==Zg==", "Z===", "\xc3\xa9Zm"};
     struct str out = STR("kept");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(base64_decode(*state, str_c(bad[i]), &out), ERR_INVALID);
@@ -40,11 +45,35 @@ static void hex(void **state) {
 
 static void utf8_good_and_bad(void **state) {
     (void)state;
-    const char *good[] = {"", "abc", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-                          "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "a long text before \xe2\x82\xac"};
-    const char *bad[] = {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xe0\x9f\xbf", "\xed\xa0\x80",
-                         "\xed\xbf\xbf", "\xe2\x82", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-                         "\xff", "\xf8\x88\x80\x80\x80", "12345678\xc3", "1234567\xc3(8"};
+    const char *good[] = {"",
+                          "abc",
+                          "\x7f",
+                          "\xc2\x80",
+                          "\xdf\xbf",
+                          "\xe0\xa0\x80",
+                          "\xed\x9f\xbf",
+                          "\xee\x80\x80",
+                          "\xef\xbf\xbf",
+                          "\xf0\x90\x80\x80",
+                          "\xf4\x8f\xbf\xbf",
+                          "a long text before \xe2\x82\xac"};
+    const char *bad[] = {"\x80",
+                         "\xbf",
+                         "\xc0\x80",
+                         "\xc1\xbf",
+                         "\xc2",
+                         "\xc2\x41",
+                         "\xe0\x9f\xbf",
+                         "\xed\xa0\x80",
+                         "\xed\xbf\xbf",
+                         "\xe2\x82",
+                         "\xf0\x8f\xbf\xbf",
+                         "\xf4\x90\x80\x80",
+                         "\xf5\x80\x80\x80",
+                         "\xff",
+                         "\xf8\x88\x80\x80\x80",
+                         "12345678\xc3",
+                         "1234567\xc3(8"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) assert_true(utf8_valid(str_c(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(utf8_valid(str_c(bad[i])));
@@ -97,12 +126,26 @@ static void datetime_vectors(void **state) {
 
 static void datetime_is_strict(void **state) {
     (void)state;
-    const char *bad[] = {"", "2024-01-01", "2024-01-01T00:00:00", "2024-01-01 00:00:00Z", "2024-13-01T00:00:00Z",
-                         "2024-00-01T00:00:00Z", "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
-                         "2024-04-31T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z",
-                         "2024-01-01T00:00:61Z", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00ZZ",
-                         "2024-01-01T00:00:00+0100", "2024-01-01T00:00:00+24:00", "0000-01-01T00:00:00Z",
-                         "-2024-01-01T00:00:00Z", "12024-01-01T00:00:00Z", "2024-1-01T00:00:00Z"};
+    const char *bad[] = {"",
+                         "2024-01-01",
+                         "2024-01-01T00:00:00",
+                         "2024-01-01 00:00:00Z",
+                         "2024-13-01T00:00:00Z",
+                         "2024-00-01T00:00:00Z",
+                         "2023-02-29T00:00:00Z",
+                         "1900-02-29T00:00:00Z",
+                         "2024-04-31T00:00:00Z",
+                         "2024-01-01T24:00:00Z",
+                         "2024-01-01T00:60:00Z",
+                         "2024-01-01T00:00:61Z",
+                         "2024-01-01T00:00:00.Z",
+                         "2024-01-01T00:00:00ZZ",
+                         "2024-01-01T00:00:00+0100",
+                         "2024-01-01T00:00:00+24:00",
+                         "0000-01-01T00:00:00Z",
+                         "-2024-01-01T00:00:00Z",
+                         "12024-01-01T00:00:00Z",
+                         "2024-1-01T00:00:00Z"};
     int64_t t = 7;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(datetime_parse(str_c(bad[i]), &t), ERR_INVALID);
@@ -122,8 +165,8 @@ static void days_go_round(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_arena(base64_vectors),    with_arena(base64_is_strict),      with_arena(hex),
-        with_arena(utf8_good_and_bad), with_arena(every_scalar_goes_round), with_arena(datetime_vectors),
+        with_arena(base64_vectors),     with_arena(base64_is_strict),        with_arena(hex),
+        with_arena(utf8_good_and_bad),  with_arena(every_scalar_goes_round), with_arena(datetime_vectors),
         with_arena(datetime_is_strict), with_arena(days_go_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,20 +12,48 @@ struct values {
 
 #define AT(field) offsetof(struct values, field)
 static const struct conf_option server_options[] = {
-    {.section = "server", .name = "domain", .type = CONF_STR, .offset = AT(domain), .preset = "localhost",
+    {.section = "server",
+     .name = "domain",
+     .type = CONF_STR,
+     .offset = AT(domain),
+     .preset = "localhost",
      .text = "The name."},
-    {.section = "server", .name = "shards", .type = CONF_INT, .offset = AT(shards), .preset = "0", .min = 0, .max = 64,
+    {.section = "server",
+     .name = "shards",
+     .type = CONF_INT,
+     .offset = AT(shards),
+     .preset = "0",
+     .min = 0,
+     .max = 64,
      .text = "How many threads."},
     {.section = "auth", .name = "open", .type = CONF_BOOL, .offset = AT(open), .preset = "no", .text = "Anybody."},
     {0},
 };
 static const struct conf_option limit_options[] = {
-    {.section = "limits", .name = "size", .type = CONF_SIZE, .offset = AT(size_max), .preset = "256k", .min = 1024,
-     .max = INT64_MAX, .text = "Of one.", .reload = true},
-    {.section = "limits", .name = "idle", .type = CONF_DURATION, .offset = AT(idle_ms), .preset = "5m", .min = 1000,
-     .max = 86400000, .text = "Until closed."},
-    {.section = "server", .name = "storage", .type = CONF_CHOICE, .offset = AT(storage), .preset = "sqlite",
-     .choices = "memory|sqlite", .text = "Where."},
+    {.section = "limits",
+     .name = "size",
+     .type = CONF_SIZE,
+     .offset = AT(size_max),
+     .preset = "256k",
+     .min = 1024,
+     .max = INT64_MAX,
+     .text = "Of one.",
+     .reload = true},
+    {.section = "limits",
+     .name = "idle",
+     .type = CONF_DURATION,
+     .offset = AT(idle_ms),
+     .preset = "5m",
+     .min = 1000,
+     .max = 86400000,
+     .text = "Until closed."},
+    {.section = "server",
+     .name = "storage",
+     .type = CONF_CHOICE,
+     .offset = AT(storage),
+     .preset = "sqlite",
+     .choices = "memory|sqlite",
+     .text = "Where."},
     {0},
 };
 static const struct conf_option *const tables[] = {server_options, limit_options, NULL};
@@ -63,8 +91,9 @@ static void presets(void **state) {
 static void a_file(void **state) {
     struct values v;
     struct str message;
-    const char *text = "# comment\n[server]\ndomain = example.org ; yes\nshards = 4\nstorage=memory\n\n[auth]\nopen=yes\n"
-                       "[limits]\nsize = 2M\nidle = 1500ms\n";
+    const char *text =
+        "# comment\n[server]\ndomain = example.org ; yes\nshards = 4\nstorage=memory\n\n[auth]\nopen=yes\n"
+        "[limits]\nsize = 2M\nidle = 1500ms\n";
     assert_int_equal(load(*state, text, &v, &message), 0);
     assert_str(v.domain, "example.org");
     assert_true(v.open);
@@ -141,8 +170,7 @@ static void markdown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_arena(presets),  with_arena(a_file),
-        with_arena(mistakes), with_arena(the_sample_gives_the_presets),
+        with_arena(presets),  with_arena(a_file), with_arena(mistakes), with_arena(the_sample_gives_the_presets),
         with_arena(markdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ static void order_and_removal(void **state) {
     for (int i = 1; i < 4; i++) list_append(&head, &items[i].link);
     list_prepend(&head, &items[0].link);
     int expected = 0;
-    LIST_EACH(&head, at, after) {
+    LIST_EACH (&head, at, after) {
         struct item *item = CONTAINER_OF(at, struct item, link);
         assert_int_equal(item->n, expected++);
         if (item->n % 2) list_remove(at);
