@@ -13,7 +13,9 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "store/archive_index.h"
 #include "store/db.h"
+#include "store/migrate.h"
 
 struct layout {
     const char *name, *schema;
@@ -49,6 +51,8 @@ static const struct layout layouts[] = {
      "INSERT INTO peers(jid) VALUES(?1)", ADD_STANZA, ADD_ROW, NULL},
     {"rows+origin+interned+peer", STANZAS ROWS ORIGINS PEERS BY_PEER, ADD_ORIGIN, "SELECT id FROM peers WHERE jid = ?1",
      "INSERT INTO peers(jid) VALUES(?1)", ADD_STANZA, ADD_ROW, NULL},
+    {"ours-at-once", NULL, NULL, NULL, NULL, NULL, NULL, NULL}, /* the real thing, without and with the late index */
+    {"ours", NULL, NULL, NULL, NULL, NULL, NULL, NULL},
     {"both+origin",
      "CREATE TABLE messages(id INTEGER PRIMARY KEY, oa INTEGER, os INTEGER, op, ia INTEGER, isq INTEGER, ip, flags "
      "INTEGER, bytes BLOB);"
@@ -115,7 +119,25 @@ static void add_row(struct db *db, const struct layout *l, uint64_t account, int
     CHECK(db_run(s) == 0);
 }
 
+static struct archive_shared shared;
+
+static void add_ours(struct db *db, uint64_t accounts, int64_t sequence, struct str stanza) {
+    char out_text[64], in_text[64];
+    uint64_t out = random_next() % accounts + 1, in = random_next() % accounts + 1;
+    struct archive_entry entry = {
+        .out = {(int64_t)out, sequence, jid_of(in_text, in), ARCHIVE_OUT},
+        .in = {(int64_t)in, sequence + 1, jid_of(out_text, out), ARCHIVE_OFFLINE},
+        .origin = random_next(),
+        .stanza = stanza,
+    };
+    CHECK(archive_add(db, &entry) == 0);
+}
+
 static void add_message(struct db *db, const struct layout *l, uint64_t accounts, int64_t sequence, struct str stanza) {
+    if (!l->schema) {
+        add_ours(db, accounts, sequence, stanza);
+        return;
+    }
     uint64_t out = random_next() % accounts + 1, in = random_next() % accounts + 1;
     struct db_statement *s;
     if (l->origin) {
@@ -169,7 +191,8 @@ int main(int argc, char **argv) {
     memset(stanza, 'x', sizeof stanza);
     struct db *db;
     CHECK(db_open(&(struct db_options){.path = path}, &db) == 0);
-    CHECK(db_script(db, l->schema) == 0);
+    CHECK((l->schema ? db_script(db, l->schema) : migrate(db)) == 0);
+    if (str_eq(str_c(l->name), STR("ours"))) CHECK(archive_index_attach(db, &shared, NULL, NULL) == 0);
     double began_s = 0;
     int64_t measured_from = messages * 2 / 3 / batch * batch;
     for (int64_t i = 0; i < messages; i++) {
@@ -177,11 +200,12 @@ int main(int argc, char **argv) {
         if (i % batch == 0) CHECK(db_begin(db) == 0);
         add_message(db, l, (uint64_t)accounts, 1700000000000000 + i * 100, str_of(stanza, sizeof stanza));
         if (i % batch == batch - 1 || i == messages - 1) {
-            CHECK(db_commit(db) == 0);
+            CHECK(archive_index_tidy(db) == 0 && db_commit(db) == 0);
             db_tidy(db);
         }
     }
     double cpu_us = (cpu_s() - began_s) * 1e6 / (double)(messages - measured_from);
+    archive_index_detach(db);
     db_close(&db);
     struct stat st;
     stat(path, &st);

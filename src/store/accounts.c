@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "store/archive.h"
 
 #define KEYS_LEN_MAX (SASL_SALT_LEN + 2 * HASH_LEN_MAX)
 #define COLUMNS                                                                                                        \
@@ -115,7 +116,7 @@ int accounts_delete(struct db *db, int64_t id, int64_t now_us) {
         db_bind_int(s, 1, id);
         err = db_run(s);
     }
-    return err;
+    return err ? err : archive_drop(db, id);
 }
 
 int accounts_set_offline_mark(struct db *db, int64_t id, int64_t mark) {

@@ -63,7 +63,9 @@ int archive_offline_count(struct db *db, int64_t account, int64_t mark, uint32_t
 int archive_owe_again(struct db *db, int64_t account, const int64_t *sequences, size_t count);
 int archive_owed_again_done(struct db *db, int64_t account, const int64_t *sequences, size_t count);
 int archive_owed_again_each(struct db *db, int64_t account, bool (*each)(void *arg, const struct archive_row *row), void *arg);
-/* Hidden rows at or below the mark go. */
+/* Hidden rows at or below the mark go, but for those that are owed again. */
 int archive_drop_hidden(struct db *db, int64_t account, int64_t mark);
+/* All that this account keeps (it is being deleted). */
+int archive_drop(struct db *db, int64_t account);
 
 #endif

@@ -57,4 +57,12 @@ int64_t db_changes_total(struct db *db);
 /* The last error in words, for the log. */
 const char *db_message(struct db *db);
 
+/* What a module keeps beside a connection; it is told of transactions. One per connection, owned by whoever sets it. */
+struct db_companion {
+    void (*began)(struct db_companion *companion);
+    void (*ended)(struct db_companion *companion, bool committed);
+};
+void db_set_companion(struct db *db, struct db_companion *companion);
+struct db_companion *db_companion(const struct db *db); /* NULL: none */
+
 #endif

@@ -44,6 +44,7 @@ struct db {
     bool read_only;
     bool in_transaction; /* as we believe */
     int log_pages;       /* in the WAL after the last commit */
+    struct db_companion *companion;
 };
 
 /* --- errors --- */
@@ -138,6 +139,7 @@ int db_begin(struct db *db) {
     CHECK(!db->in_transaction);
     int err = db_run(db->read_only ? db_prepare(db, "BEGIN") : db_prepare(db, "BEGIN IMMEDIATE"));
     db->in_transaction = err == 0;
+    if (!err && db->companion) db->companion->began(db->companion);
     return err;
 }
 
@@ -149,12 +151,22 @@ int db_commit(struct db *db) {
         return err;
     }
     db->in_transaction = false;
+    if (db->companion) db->companion->ended(db->companion, true);
     return 0;
 }
 
 void db_rollback(struct db *db) {
     db->in_transaction = false; /* first: so that ROLLBACK itself may run */
     if (!sqlite3_get_autocommit(db->handle)) db_script(db, "ROLLBACK");
+    if (db->companion) db->companion->ended(db->companion, false);
+}
+
+void db_set_companion(struct db *db, struct db_companion *companion) {
+    db->companion = companion;
+}
+
+struct db_companion *db_companion(const struct db *db) {
+    return db->companion;
 }
 
 void db_tidy(struct db *db) {

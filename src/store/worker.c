@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "store/archive_index.h"
 #include "store/migrate.h"
 
 #define READERS_MAX 16
@@ -45,6 +46,7 @@ struct store {
     struct queue writes, reads, work;
     struct worker writer, computer, readers[READERS_MAX];
     unsigned reader_count;
+    struct archive_shared archive;
     atomic_uint pending[SLOTS]; /* writes submitted and not yet committed */
     atomic_uint_fast64_t waiting_jobs, waiting_bytes;
     atomic_uint_fast64_t commits, wrote, read, failures;
@@ -114,6 +116,40 @@ static bool is_failure(int result) {
     return result == ERR_FULL || result == ERR_STORE || result == ERR_IO;
 }
 
+/* A reader waits for the writer to bring an account's archive into order. On the reader's stack. */
+struct settling {
+    struct store_job job;
+    int64_t account;
+    pthread_mutex_t lock;
+    pthread_cond_t finished;
+    bool done;
+};
+
+static int settling_run(struct db *db, struct store_job *job) {
+    return archive_index_ready(db, ((struct settling *)job)->account);
+}
+
+static void settling_finish(struct settling *s) {
+    pthread_mutex_lock(&s->lock);
+    s->done = true;
+    pthread_cond_signal(&s->finished); /* under the lock: once it is open, s may be gone */
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int reader_settles(void *arg, int64_t account) {
+    struct store *store = arg;
+    struct settling s = {.job = {.kind = STORE_WRITE, .run = settling_run}, .account = account};
+    pthread_mutex_init(&s.lock, NULL);
+    pthread_cond_init(&s.finished, NULL);
+    queue_add(&store->writes, &s.job);
+    pthread_mutex_lock(&s.lock);
+    while (!s.done) pthread_cond_wait(&s.finished, &s.lock);
+    pthread_mutex_unlock(&s.lock);
+    pthread_cond_destroy(&s.finished);
+    pthread_mutex_destroy(&s.lock);
+    return s.job.result;
+}
+
 static void job_finish(struct store *store, struct store_job *job) {
     if (is_failure(job->result)) atomic_fetch_add_explicit(&store->failures, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&store->waiting_jobs, 1, memory_order_relaxed);
@@ -168,6 +204,10 @@ static bool batch_together(struct store *store, struct store_job *first) {
         db_rollback(db);
         return false;
     }
+    if (archive_index_tidy(db)) {
+        db_rollback(db);
+        return false;
+    }
     return commit_measured(store) == 0;
 }
 
@@ -190,6 +230,10 @@ static void batch_release(struct store *store, struct store_job *first) {
         next = job_next(job); /* whoever gets it may free it */
         if (job->kind == STORE_READ) {
             queue_add(&store->reads, job);
+            continue;
+        }
+        if (job->run == settling_run) {
+            settling_finish((struct settling *)job);
             continue;
         }
         atomic_fetch_sub_explicit(&store->pending[job->slot], 1, memory_order_release);
@@ -249,16 +293,24 @@ static void worker_start(struct worker *w, struct queue *queue, void *(*main)(vo
 static int connections_open(struct store *store, const struct store_options *options) {
     int err = db_open(&options->db, &store->writer.db);
     if (!err) err = migrate(store->writer.db);
+    if (!err) err = archive_index_attach(store->writer.db, &store->archive, NULL, NULL);
     struct db_options reading = options->db;
     reading.read_only = true;
-    for (unsigned i = 0; !err && i < store->reader_count; i++) err = db_open(&reading, &store->readers[i].db);
+    for (unsigned i = 0; !err && i < store->reader_count; i++) {
+        err = db_open(&reading, &store->readers[i].db);
+        if (!err) err = archive_index_attach(store->readers[i].db, &store->archive, reader_settles, store);
+    }
     return err;
 }
 
 static void store_destroy(struct store **store) {
     struct store *s = *store;
     *store = NULL;
-    for (unsigned i = 0; i < s->reader_count; i++) db_close(&s->readers[i].db);
+    for (unsigned i = 0; i < s->reader_count; i++) {
+        archive_index_detach(s->readers[i].db);
+        db_close(&s->readers[i].db);
+    }
+    archive_index_detach(s->writer.db);
     db_close(&s->writer.db); /* last: it folds the log back */
     queue_destroy(&s->writes);
     queue_destroy(&s->reads);
@@ -295,19 +347,22 @@ int store_open(const struct store_options *options, struct store **out) {
     return 0;
 }
 
+/* Jobs go from queue to queue and back, so the queues are closed when nothing is anywhere. */
+static void threads_stop(struct store *store) {
+    while (atomic_load(&store->waiting_jobs) > 0) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    queue_close(&store->writes);
+    queue_close(&store->reads);
+    queue_close(&store->work);
+    pthread_join(store->writer.thread, NULL);
+    pthread_join(store->computer.thread, NULL);
+    for (unsigned i = 0; i < store->reader_count; i++) pthread_join(store->readers[i].thread, NULL);
+}
+
 void store_close(struct store **store) {
     struct store *s = *store;
     if (!s) return;
-    if (s->manual) {
-        while (store_manual_step(s, 0)) {}
-    } else {
-        queue_close(&s->writes); /* first: it still feeds the readers */
-        pthread_join(s->writer.thread, NULL);
-        queue_close(&s->reads);
-        queue_close(&s->work);
-        for (unsigned i = 0; i < s->reader_count; i++) pthread_join(s->readers[i].thread, NULL);
-        pthread_join(s->computer.thread, NULL);
-    }
+    if (!s->manual) threads_stop(s);
+    while (s->manual && store_manual_step(s, 0)) {}
     store_destroy(store);
 }
 

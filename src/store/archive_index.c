@@ -1,0 +1,394 @@
+/*
+ * archive_index.c: puts messages in order for their owners: later, many at once.
+ *
+ * A commit costs by the pages it touches. Messages are appended, so dozens share a page; but their owners' rows, the rows by
+ * peer and the origins lie wherever those accounts lie: five pages a message, ten times the cost of the message itself
+ * (docs/decisions/002-archive-layout.md). So the writer keeps these rows in memory, in buckets of a few accounts, and
+ * moves a bucket into the tables when it has gathered many; at once for an account that is about to be read.
+ *
+ * What must hold:
+ *   - messages is what is true; every row here can be made again from it, and making it twice changes nothing. After a
+ *     crash all messages above archive_settled are gone through once more.
+ *   - Buckets follow the transaction: what it added goes with a rollback, what it moved is dropped only after its commit.
+ *   - A reader sees all rows of an account, or asks first: `late` counts a row before its commit and forgets it only after the
+ *     commit that put it in order, and `epoch` says whether that was before the reader's view began.
+ *
+ * The writer's half runs on the writer's thread, a reader's on that reader's; they share struct archive_shared.
+ */
+#include "store/archive_index.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/map.h"
+
+#define LATE_ROWS_MAX 100000  /* in all buckets: 5 MB, and a second's work after a crash */
+#define BUCKET_ROWS_MAX 512   /* a bucket is searched from end to end */
+#define BUCKET_ACCOUNTS 4     /* neighbours in number are neighbours on pages */
+
+struct late_row {
+    int64_t account, sequence, peer, message;
+    int64_t origin; /* 0: none here */
+    unsigned flags;
+};
+
+struct bucket {
+    struct late_row *rows;
+    uint32_t count, cap;
+    uint32_t moved; /* the first so many are in the tables when this transaction is committed */
+    uint32_t base;  /* count when it began */
+    bool touched;   /* in index->touched */
+};
+
+struct archive_index {
+    struct db_companion companion;
+    struct db *db;
+    struct archive_shared *shared;
+    /* a reader */
+    int (*settle)(void *arg, int64_t account);
+    void *settle_arg;
+    uint64_t view_epoch;
+    /* the writer */
+    struct bucket *buckets;
+    int64_t late_rows;     /* not moved */
+    uint32_t hand;         /* the sweep has moved the buckets before it */
+    int64_t sweep_mark;    /* last message when the sweep began */
+    int64_t last_message, last_committed;
+    uint16_t touched[ARCHIVE_BUCKETS];
+    uint32_t touched_count;
+};
+
+static struct archive_index *index_of(const struct db *db) {
+    return (struct archive_index *)db_companion(db);
+}
+
+static uint32_t bucket_of(int64_t account) {
+    return (uint32_t)((uint64_t)account / BUCKET_ACCOUNTS % ARCHIVE_BUCKETS);
+}
+
+int64_t archive_peer_hash(struct str peer) {
+    /* The key is no secret: the database must mean the same tomorrow. Who finds two addresses with one hash has
+     * their own queries read a few rows more, because the address itself is compared as well. */
+    static const uint8_t key[16] = "archive-peer-v1";
+    return (int64_t)siphash(key, peer.p, peer.len);
+}
+
+/* --- into the tables --- */
+
+static int row_write(struct db *db, const struct late_row *row) {
+    struct db_statement *s = db_prepare(db, "INSERT INTO archive_rows (account, sequence, peer, flags, message) "
+                                            "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING");
+    db_bind_int(s, 1, row->account);
+    db_bind_int(s, 2, row->sequence);
+    db_bind_int(s, 3, row->peer);
+    db_bind_int(s, 4, row->flags);
+    db_bind_int(s, 5, row->message);
+    return db_run(s);
+}
+
+static int origin_write(struct db *db, int64_t account, int64_t origin) {
+    struct db_statement *s =
+        db_prepare(db, "INSERT INTO archive_origins (account, origin) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+    db_bind_int(s, 1, account);
+    db_bind_int(s, 2, origin);
+    return db_run(s);
+}
+
+static int order_by_sequence(const void *left, const void *right) {
+    const struct late_row *a = left, *b = right;
+    if (a->account != b->account) return a->account < b->account ? -1 : 1;
+    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+static void bucket_touch(struct archive_index *index, uint32_t at) {
+    struct bucket *b = &index->buckets[at];
+    if (b->touched) return;
+    b->touched = true;
+    index->touched[index->touched_count++] = (uint16_t)at;
+}
+
+/* Page after page instead of to and fro: rows first, then origins. */
+static int bucket_settle(struct archive_index *index, uint32_t at) {
+    struct bucket *b = &index->buckets[at];
+    if (b->moved == b->count) return 0;
+    bucket_touch(index, at);
+    qsort(b->rows + b->moved, b->count - b->moved, sizeof *b->rows, order_by_sequence);
+    int err = 0;
+    for (uint32_t i = b->moved; !err && i < b->count; i++) {
+        err = row_write(index->db, &b->rows[i]);
+        if (!err && db_changes(index->db) == 0) /* its home gave a sequence twice */
+            LOG(LOG_ERROR, "archive_sequence_taken", F_INT("account", b->rows[i].account), F_INT("sequence", b->rows[i].sequence));
+    }
+    for (uint32_t i = b->moved; !err && i < b->count; i++)
+        if (b->rows[i].origin) err = origin_write(index->db, b->rows[i].account, b->rows[i].origin);
+    if (err) return err;
+    index->late_rows -= b->count - b->moved;
+    b->moved = b->count;
+    return 0;
+}
+
+static int settled_write(struct db *db, int64_t message) {
+    struct db_statement *s = db_prepare(db, "UPDATE archive_settled SET message = ?1 WHERE message < ?1");
+    db_bind_int(s, 1, message);
+    return db_run(s);
+}
+
+int archive_index_tidy(struct db *db) {
+    struct archive_index *index = index_of(db);
+    int err = 0;
+    while (!err && index && index->late_rows > LATE_ROWS_MAX) {
+        err = bucket_settle(index, index->hand++);
+        if (err || index->hand < ARCHIVE_BUCKETS) continue;
+        err = settled_write(db, index->sweep_mark); /* all that was there when this sweep began */
+        index->hand = 0;
+        index->sweep_mark = index->last_message;
+    }
+    return err;
+}
+
+/* --- adding --- */
+
+/* Of a connection without an index. */
+static int next_id_from_tables(struct db *db, int64_t *out) {
+    struct db_statement *s = db_prepare(db, "SELECT max(message) + 1 FROM (SELECT message FROM archive_settled "
+                                            "UNION ALL SELECT coalesce(max(id), 0) FROM messages) AS known");
+    int got = db_step(s);
+    if (got == 1) *out = db_int(s, 0);
+    db_finish(s);
+    return got == 1 ? 0 : got < 0 ? got : ERR_STORE;
+}
+
+int archive_index_next_id(struct db *db, int64_t *out) {
+    struct archive_index *index = index_of(db);
+    if (!index) return next_id_from_tables(db, out);
+    *out = ++index->last_message;
+    return 0;
+}
+
+static void bucket_add(struct bucket *b, const struct late_row *row) {
+    if (b->count == b->cap) {
+        b->cap = b->cap ? b->cap * 2 : 8;
+        b->rows = realloc(b->rows, b->cap * sizeof *b->rows);
+        CHECK(b->rows);
+    }
+    b->rows[b->count++] = *row;
+}
+
+/* The same order of steps in the tables: what is new there must not exist. */
+static int add_at_once(struct db *db, const struct late_row *row) {
+    int err = row_write(db, row);
+    if (!err && db_changes(db) == 0) err = ERR_EXISTS;
+    return err || !row->origin ? err : origin_write(db, row->account, row->origin);
+}
+
+int archive_index_add(struct db *db, const struct archive_owner *owner, int64_t origin, int64_t id) {
+    struct late_row row = {.account = owner->account, .sequence = owner->sequence, .peer = archive_peer_hash(owner->peer),
+                           .message = id, .origin = origin, .flags = owner->flags};
+    struct archive_index *index = index_of(db);
+    if (!index) return add_at_once(db, &row);
+    uint32_t at = bucket_of(row.account);
+    struct bucket *b = &index->buckets[at];
+    bucket_touch(index, at);
+    bucket_add(b, &row);
+    index->late_rows++;
+    atomic_store(&index->shared->late[at], b->count);
+    return b->count - b->moved < BUCKET_ROWS_MAX ? 0 : bucket_settle(index, at);
+}
+
+static bool bucket_has_origin(const struct bucket *b, int64_t account, int64_t origin) {
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->rows[i].origin == origin && b->rows[i].account == account) return true;
+    return false;
+}
+
+int archive_index_find_origin(struct db *db, int64_t account, int64_t origin) {
+    struct archive_index *index = index_of(db);
+    if (index && bucket_has_origin(&index->buckets[bucket_of(account)], account, origin)) return ERR_EXISTS;
+    struct db_statement *s = db_prepare(db, "SELECT 1 FROM archive_origins WHERE account = ?1 AND origin = ?2");
+    db_bind_int(s, 1, account);
+    db_bind_int(s, 2, origin);
+    int got = db_step(s);
+    db_finish(s);
+    return got == 1 ? ERR_EXISTS : got;
+}
+
+/* --- reading --- */
+
+static bool view_is_complete(const struct archive_index *index, int64_t account) {
+    return atomic_load(&index->shared->late[bucket_of(account)]) == 0 && atomic_load(&index->shared->epoch) == index->view_epoch;
+}
+
+/* Asks for the account's rows, then looks at the database anew. What came in since is not older than the question. */
+static int reader_wait(struct archive_index *index, int64_t account) {
+    int err = index->settle(index->settle_arg, account);
+    if (err) return err;
+    db_commit(index->db);
+    return db_begin(index->db);
+}
+
+int archive_index_ready(struct db *db, int64_t account) {
+    struct archive_index *index = index_of(db);
+    if (!index) return 0;
+    if (index->settle) return view_is_complete(index, account) ? 0 : reader_wait(index, account);
+    return bucket_settle(index, bucket_of(account));
+}
+
+/* --- transactions --- */
+
+static void view_began(struct db_companion *companion) {
+    struct archive_index *index = (struct archive_index *)companion;
+    index->view_epoch = atomic_load(&index->shared->epoch);
+}
+
+static void nothing_began(struct db_companion *companion) {
+    (void)companion;
+}
+
+static void nothing_ended(struct db_companion *companion, bool committed) {
+    (void)companion;
+    (void)committed;
+}
+
+static void bucket_committed(struct archive_index *index, uint32_t at) {
+    struct bucket *b = &index->buckets[at];
+    if (b->moved) {
+        memmove(b->rows, b->rows + b->moved, (b->count - b->moved) * sizeof *b->rows);
+        b->count -= b->moved;
+        b->moved = 0;
+        if (b->cap > BUCKET_ROWS_MAX / 8 && b->count == 0) { /* was a busy account's: give it back */
+            free(b->rows);
+            b->rows = NULL;
+            b->cap = 0;
+        }
+    }
+    b->base = b->count;
+}
+
+/* Rows of this transaction are the last ones, unless they were sorted among others while being moved. */
+static void bucket_rolled_back(struct archive_index *index, uint32_t at) {
+    struct bucket *b = &index->buckets[at];
+    uint32_t kept = 0;
+    index->late_rows -= b->count - b->moved;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->rows[i].message <= index->last_committed) b->rows[kept++] = b->rows[i];
+    CHECK(kept == b->base);
+    index->late_rows += kept;
+    b->count = kept;
+    b->moved = 0;
+}
+
+static void writer_ended(struct db_companion *companion, bool committed) {
+    struct archive_index *index = (struct archive_index *)companion;
+    if (committed) {
+        index->last_committed = index->last_message;
+        atomic_fetch_add(&index->shared->epoch, 1); /* before the counts go down: see view_is_complete */
+    } else {
+        index->last_message = index->last_committed;
+        index->hand = 0; /* this sweep is void: rows are back behind the hand, and its mark may count what is gone */
+        index->sweep_mark = 0;
+    }
+    for (uint32_t i = 0; i < index->touched_count; i++) {
+        uint32_t at = index->touched[i];
+        if (committed)
+            bucket_committed(index, at);
+        else
+            bucket_rolled_back(index, at);
+        index->buckets[at].touched = false;
+        atomic_store(&index->shared->late[at], index->buckets[at].count);
+    }
+    index->touched_count = 0;
+}
+
+/* --- attaching --- */
+
+static struct late_row row_read(struct db_statement *s, int column) {
+    return (struct late_row){.account = db_int(s, column),
+                             .sequence = db_int(s, column + 1),
+                             .peer = archive_peer_hash(db_text(s, column + 2)),
+                             .flags = (unsigned)db_int(s, column + 3),
+                             .message = db_int(s, 0)};
+}
+
+static int message_reindex(struct db *db, struct db_statement *s) {
+    struct late_row out = row_read(s, 1), in = row_read(s, 5);
+    int64_t origin = db_int(s, 9), keeper = out.account ? out.account : in.account;
+    int err = out.account ? row_write(db, &out) : 0;
+    if (!err && in.account) err = row_write(db, &in);
+    return err || !origin || !keeper ? err : origin_write(db, keeper, origin);
+}
+
+/* Everything above the mark once more. */
+static int messages_reindex(struct db *db) {
+    struct db_statement *s =
+        db_prepare(db, "SELECT id, out_account, out_sequence, out_peer, out_flags, in_account, in_sequence, in_peer, in_flags, "
+                       "origin FROM messages WHERE id > (SELECT message FROM archive_settled) ORDER BY id");
+    int got, err = 0;
+    while (!err && (got = db_step(s)) != 0) err = got < 0 ? got : message_reindex(db, s);
+    db_finish(s);
+    return err;
+}
+
+static int writer_recover(struct archive_index *index) {
+    int64_t next = 0;
+    int err = db_begin(index->db);
+    if (err) return err;
+    err = messages_reindex(index->db);
+    if (!err) err = next_id_from_tables(index->db, &next);
+    if (!err) err = settled_write(index->db, next - 1);
+    if (err)
+        db_rollback(index->db);
+    else
+        err = db_commit(index->db);
+    index->last_message = index->last_committed = index->sweep_mark = next - 1;
+    return err;
+}
+
+static void index_free(struct archive_index *index) {
+    for (uint32_t i = 0; index->buckets && i < ARCHIVE_BUCKETS; i++) free(index->buckets[i].rows);
+    free(index->buckets);
+    free(index);
+}
+
+int archive_index_attach(struct db *db, struct archive_shared *shared, int (*settle)(void *arg, int64_t account), void *arg) {
+    struct archive_index *index = calloc(1, sizeof *index);
+    CHECK(index && !db_companion(db));
+    index->companion = settle ? (struct db_companion){view_began, nothing_ended} : (struct db_companion){nothing_began, writer_ended};
+    index->db = db;
+    index->shared = shared;
+    index->settle = settle;
+    index->settle_arg = arg;
+    if (!settle) {
+        index->buckets = calloc(ARCHIVE_BUCKETS, sizeof *index->buckets);
+        CHECK(index->buckets);
+        int err = writer_recover(index);
+        if (err) {
+            index_free(index);
+            return err;
+        }
+    }
+    db_set_companion(db, &index->companion);
+    return 0;
+}
+
+static int writer_finish(struct archive_index *index) {
+    int err = db_begin(index->db);
+    if (err) return err;
+    for (uint32_t i = 0; !err && i < ARCHIVE_BUCKETS; i++) err = bucket_settle(index, i);
+    if (!err) err = settled_write(index->db, index->last_message);
+    if (!err) return db_commit(index->db);
+    db_rollback(index->db);
+    return err;
+}
+
+void archive_index_detach(struct db *db) {
+    struct archive_index *index = db ? index_of(db) : NULL;
+    if (!index) return;
+    if (!index->settle) {
+        int err = writer_finish(index);
+        if (err) LOG(LOG_WARN, "archive_not_settled", F_ERR("as", err)); /* the next start does it */
+    }
+    db_set_companion(db, NULL);
+    index_free(index);
+}
