@@ -189,6 +189,7 @@ export function createFixture(options: FixtureOptions): Fixture {
   const connection = signal<Connection>(states[options.connection]);
   const sent: Fixture['sent'] = [];
   const seen: string[] = [];
+  const listeners = new Set<(message: Message) => void>();
   const full = options.content === 'full';
   const none = options.content === 'empty' || options.content === 'first';
 
@@ -267,7 +268,7 @@ export function createFixture(options: FixtureOptions): Fixture {
       made = {
         address,
         kind: address === ME ? 'self' : 'person',
-        name: computed(() => (contactsVersion.value, contacts.get(address)?.name ?? address)),
+        name: computed(() => (contactsVersion.value < 0 ? '' : (contacts.get(address)?.name ?? address))),
         presence: contacts.get(address)?.presence ?? fallback,
         last: computed(() => messages.value.at(-1)),
         unread: signal(0),
@@ -478,6 +479,10 @@ export function createFixture(options: FixtureOptions): Fixture {
     async signOut() {
       current.value = undefined;
     },
+    onIncoming(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     reconnect() {
       connection.value = { state: 'connecting', since: Date.now() - 3000 };
       setTimeout(() => {
@@ -494,6 +499,7 @@ export function createFixture(options: FixtureOptions): Fixture {
   const known = signal<readonly Account[]>(options.signedIn || (options.accounts ?? 0) > 1 ? [account, ...others] : []);
   const current = signal<Session | undefined>(options.signedIn ? session : undefined);
   return {
+    ready: signal(true),
     accounts: known,
     session: current,
     settings,
@@ -521,8 +527,10 @@ export function createFixture(options: FixtureOptions): Fixture {
     },
     receive(address, body) {
       const chat = chatOf(address);
-      put(chat, message(address, false, Date.now(), body));
+      const it = message(address, false, Date.now(), body);
+      put(chat, it);
       chat.unread.value++;
+      for (const listener of listeners) listener(it);
     },
     setConnection(next) {
       connection.value = next;

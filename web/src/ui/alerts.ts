@@ -49,22 +49,14 @@ export function startAlerts(app: App): void {
     const title = name ? `${name} · Confab` : 'Confab';
     document.title = count > 0 ? `(${count > 99 ? '99+' : count}) ${title}` : title;
   });
-  // The sound compares counts, so that opening the app with old unread messages stays silent.
-  let before: number | undefined;
-  let account: string | undefined;
   effect(() => {
     const session = app.session.value;
-    const ready = session?.ready.value && session.connection.value.state !== 'connecting';
-    const count = total();
-    if (session?.account.address !== account) {
-      account = session?.account.address;
-      before = undefined;
-    }
-    const more = before !== undefined && count > before;
-    before = ready ? count : undefined;
-    if (!more || document.hasFocus() || !app.settings.peek().sound) return;
-    if (performance.now() - lastPlayed < 1500) return;
-    lastPlayed = performance.now();
-    playSound();
+    return session?.onIncoming(() => {
+      if (document.hasFocus() || !app.settings.peek().sound) return;
+      // Several at once are one occasion.
+      if (performance.now() - lastPlayed < 1500) return;
+      lastPlayed = performance.now();
+      playSound();
+    });
   });
 }

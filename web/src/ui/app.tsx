@@ -18,7 +18,7 @@ import './css/login.css';
 import { Frame } from './frame/frame';
 import { settleAll } from './kit/toast';
 import { Login } from './login/login';
-import { applyLook, measure } from './look';
+import { applyLook, measure, textSizeChanged } from './look';
 import { go } from './router';
 import { startShortcuts } from './shortcuts';
 
@@ -42,7 +42,7 @@ function Root({ app }: { app: App }) {
           <Frame key={address} />
         </SessionContext.Provider>
       ) : (
-        <Login />
+        app.ready.value && <Login />
       )}
     </AppContext.Provider>
   );
@@ -50,7 +50,8 @@ function Root({ app }: { app: App }) {
 
 export function start(app: App, shell: HTMLElement): void {
   effect(() => applyLook(app.settings.value));
-  measure(shell);
+  // Whatever set the text size before us, the panes are laid out by the size that is in force now.
+  textSizeChanged();
   new ResizeObserver(() => measure(shell)).observe(shell);
   startAlerts(app);
   render(<Root app={app} />, shell);

@@ -26,7 +26,7 @@ export function applyLook({ theme, textSize }: Settings): void {
 }
 
 /** Chromium keeps the old answer of a container query when only the root's font size changes: ask again. */
-function textSizeChanged(): void {
+export function textSizeChanged(): void {
   const shell = document.querySelector<HTMLElement>('.shell');
   if (!shell) return;
   shell.style.containerType = 'normal';

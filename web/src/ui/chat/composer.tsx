@@ -64,10 +64,11 @@ export function Composer({ chat }: { chat: Chat }) {
   const complete = useCompletion(field, changed);
 
   useLayoutEffect(() => {
-    field.current!.value = chat.draft.peek();
+    if (!field.current) return;
+    field.current.value = chat.draft.peek();
     fit();
     // On a phone the keyboard would cover what one came to read.
-    if (!touch.matches) field.current?.focus({ preventScroll: true });
+    if (!touch.matches) field.current.focus({ preventScroll: true });
   }, [chat.address, contact?.blocked]);
   useEffect(() => {
     const observer = new ResizeObserver(fit);

@@ -80,6 +80,7 @@ function SignInAgain({ failure, close }: { failure: Failure; close(): void }) {
             setError(undefined);
           }}
           error={error}
+          first
           inputRef={field}
         />
         <div class="form-end">

@@ -18,7 +18,7 @@ export function Beginning({ chat, older, empty }: { chat: Chat; older: Timeline[
       <h3>
         <bdi>{name}</bdi>
       </h3>
-      <p>
+      <p hidden={contact?.blocked}>
         {self
           ? t('notes.about')
           : contact?.asked

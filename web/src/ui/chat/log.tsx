@@ -113,19 +113,14 @@ export function Log({ chat, timeline }: Props) {
   });
   useEffect(() => {
     let timer = 0;
-    const onScroll = () => {
+    view.onScrolled = () => {
       scrolling.value = !view.atEnd;
       clearTimeout(timer);
       timer = window.setTimeout(() => {
         scrolling.value = false;
       }, 1200);
     };
-    const el = scroller.current!;
-    el.addEventListener('scroll', onScroll, { passive: true });
-    return () => {
-      clearTimeout(timer);
-      el.removeEventListener('scroll', onScroll);
-    };
+    return () => clearTimeout(timer);
   }, [view]);
   useSignalEffect(() => {
     // A focused message that scrolls out of what is drawn leaves the focus to the log.
@@ -170,7 +165,6 @@ export function Log({ chat, timeline }: Props) {
   const empty = messages.length === 0;
   return (
     <div class="log-box">
-      {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: one tab stop; arrows walk the messages. */}
       <div
         class="log"
         ref={scroller}
@@ -178,6 +172,7 @@ export function Log({ chat, timeline }: Props) {
         aria-live="off"
         aria-label={t('log.label', { name })}
         aria-busy={cold || undefined}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys have to reach it.
         tabIndex={0}
         onKeyDown={onKeyDown}
         onFocusCapture={(event) => {

@@ -86,13 +86,11 @@ export function Row({ message, name, day, fresh, first, arrived }: Props) {
         </div>
       )}
       {fresh && (
-        // biome-ignore lint/a11y/useFocusableInteractive: a line between messages, not a splitter one can move.
         // biome-ignore lint/a11y/useSemanticElements: <hr> could not carry the words.
         <div class="new" role="separator">
           {t('log.new')}
         </div>
       )}
-      {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: the menu is also on Enter and in the toolbar. */}
       <article
         ref={article}
         class={`msg ${message.mine ? 'own' : 'in'} ${first ? 'first' : ''} ${arrived ? 'arrived' : ''}`}

@@ -58,8 +58,9 @@ export function linked(body: string): ComponentChildren[] {
   return parts;
 }
 
-// As a string, because compilers that aim at older browsers refuse the v flag in a literal.
-const ONLY_EMOJI = /^(?:\s*\p{RGI_Emoji}){1,3}\s*$/v;
+// Made from a string, because a compiler that aims below ES2024 refuses the v flag in a literal.
+const EMOJI = '\\p{RGI_Emoji}';
+const ONLY_EMOJI = new RegExp(`^(?:\\s*${EMOJI}){1,3}\\s*$`, 'v');
 
 /** Up to three emoji and nothing else: shown large, without a bubble. */
 export function onlyEmoji(body: string): boolean {

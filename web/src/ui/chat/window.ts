@@ -27,6 +27,8 @@ export class LogWindow {
   readonly topRow = signal(0);
   lastSeen = -1;
   onSettled: () => void = () => {};
+  /** The reader scrolled (not we). */
+  onScrolled: () => void = () => {};
 
   #messages: readonly Message[] = [];
   #heights = new Heights(0, () => 0);
@@ -151,6 +153,7 @@ export class LogWindow {
     this.#mark();
     this.#choose();
     this.#look();
+    this.onScrolled();
   }
 
   #resized(): void {
@@ -168,11 +171,14 @@ export class LogWindow {
     return above.getBoundingClientRect().top - scroller.getBoundingClientRect().top + scroller.scrollTop;
   }
 
-  /** Remembers the topmost visible row and where it is. */
+  /** Remembers a row at the top and where it is. */
   #mark(): void {
     const { scroller } = this.#parts!;
     const y = scroller.scrollTop - this.#base();
-    const row = this.#heights.at(Math.max(0, y));
+    let row = this.#heights.at(Math.max(0, y));
+    // The first row that begins in sight: one that begins above would push the others when it is laid out anew.
+    const next = this.#heights.sum(row + 1) - y;
+    if (this.#heights.sum(row) < y && row + 1 < this.#messages.length && next < scroller.clientHeight / 2) row++;
     const message = this.#messages[row];
     if (message) this.#anchor = { row, key: message.key, offset: this.#heights.sum(row) - y };
   }

@@ -18,8 +18,6 @@ function RenameDialog({ contact, close }: { contact: Contact; close(): void }) {
   const [name, setName] = useState(contact.name);
   const [error, setError] = useState<string | undefined>(undefined);
   const [busy, setBusy] = useState(false);
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.select(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
@@ -37,8 +35,8 @@ function RenameDialog({ contact, close }: { contact: Contact; close(): void }) {
           value={name}
           onInput={setName}
           error={error}
+          first
           maxLength={200}
-          inputRef={field}
         />
         <div class="form-end">
           <Button onClick={close}>{t('cancel')}</Button>

@@ -92,7 +92,6 @@ export function EmojiPicker({ pick, close }: Props) {
   const title = query.trim() ? t('emoji.found') : t(`emoji.${tab}` as Key);
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: not modal, so not the browser's dialog.
     <div
       class="emoji pop"
       ref={box}

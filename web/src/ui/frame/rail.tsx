@@ -35,7 +35,7 @@ function Me() {
 
   const open = (at: DOMRect) => {
     const items: Item[] = CHOICES.map((choice) => ({
-      label: t(`presence.${choice}`),
+      label: t(`profile.${choice}`),
       checked: mine.availability === choice,
       sign: <span class={`choice-mark is-${choice}`} aria-hidden="true" />,
       run: () => session.setPresence(choice, mine.text),

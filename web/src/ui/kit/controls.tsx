@@ -98,6 +98,8 @@ interface FieldProps {
   /** What the server adds to what is typed, e.g. `@example.org`; shown until the user writes their own. */
   suffix?: string | undefined;
   inputRef?: Ref<HTMLInputElement>;
+  /** Takes the focus when the dialog that it is in opens. */
+  first?: boolean;
 }
 
 export function Field(props: FieldProps) {
@@ -116,6 +118,7 @@ export function Field(props: FieldProps) {
         <input
           id={id}
           ref={inputRef}
+          data-first={props.first}
           {...kind}
           autoComplete={props.autoComplete ?? 'off'}
           autoCapitalize="none"

@@ -21,7 +21,9 @@ export function Dialog({ title, bare, class: extra, onClose, children }: Props) 
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();
-    element?.querySelector<HTMLElement>('[data-first]')?.focus();
+    const first = element?.querySelector<HTMLElement>('[data-first]');
+    first?.focus();
+    if (first instanceof HTMLInputElement) first.select();
     return () => {
       element?.close();
       // The element that opened us may have gone; then the browser's own choice stands.

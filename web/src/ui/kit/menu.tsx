@@ -49,6 +49,11 @@ function closeMenu(): void {
 }
 export const menuIsOpen = () => open.value !== undefined;
 
+const roleOf = ({ checked }: Item) =>
+  checked === undefined
+    ? ({ role: 'menuitem' } as const)
+    : ({ role: 'menuitemradio', 'aria-checked': checked } as const);
+
 function Items({ menu, close }: { menu: Menu; close(): void }) {
   return (
     <>
@@ -58,8 +63,7 @@ function Items({ menu, close }: { menu: Menu; close(): void }) {
           <button
             type="button"
             class={`menu-item ${item.danger ? 'danger' : ''}`}
-            role={item.checked === undefined ? 'menuitem' : 'menuitemradio'}
-            aria-checked={item.checked}
+            {...roleOf(item)}
             tabIndex={-1}
             onClick={() => {
               close();
@@ -70,7 +74,11 @@ function Items({ menu, close }: { menu: Menu; close(): void }) {
             <span class="menu-label">{item.label}</span>
             {item.end}
             {item.checked && <Icon name="check" />}
-            {item.keys && <kbd aria-hidden="true">{item.keys}</kbd>}
+            {item.keys && (
+              <span class="keycap" aria-hidden="true">
+                {item.keys}
+              </span>
+            )}
           </button>
         </Fragment>
       ))}

@@ -115,7 +115,6 @@ export function Rows<T>(props: Props<T>) {
   return (
     <div class="rows" ref={scroller} onScroll={look}>
       {props.before}
-      {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: the keys come from the links inside. */}
       <ul
         class="rows-in"
         ref={inner}

@@ -80,7 +80,6 @@ function ToastView({ it }: { it: Toast }) {
     return () => clearTimeout(timer.current);
   }, []);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: hovering only stops the clock; focus does the same.
     <div
       class={`toast ${it.bad ? 'bad' : ''}`}
       onPointerEnter={hold}

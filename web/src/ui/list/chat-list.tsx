@@ -137,8 +137,8 @@ export function ChatList() {
             !query &&
             requests.length > 0 && (
               <div class="requests">
-                {requests.slice(0, 2).map((request) => (
-                  <RequestCard key={request.address} request={request} />
+                {requests.slice(0, 2).map((request, i) => (
+                  <RequestCard key={request.address} request={request} main={i === 0} />
                 ))}
                 {requests.length > 2 && (
                   <a class="more-requests" href={hrefOf({ page: 'people' })}>

@@ -52,7 +52,11 @@ export function SearchField({ label, placeholder, value, keys, onInput, onEnter 
           }}
         />
       ) : (
-        keys && <kbd aria-hidden="true">{keys}</kbd>
+        keys && (
+          <span class="keycap" aria-hidden="true">
+            {keys}
+          </span>
+        )
       )}
     </div>
   );

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { Failure } from '../../store/model';
 import { useApp, useSession } from '../context';
 import { t } from '../i18n';
@@ -23,7 +23,6 @@ function AddContactForm({ begin }: { begin: string }) {
   const [failure, setFailure] = useState<Failure | { text: string } | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
 
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -62,6 +61,7 @@ function AddContactForm({ begin }: { begin: string }) {
         placeholder={t('add.addressPlaceholder', { domain: app.domain.value })}
         suffix={address ? `@${app.domain.value}` : undefined}
         required
+        first
         inputRef={field}
       />
       <Field label={t('add.name')} hint={t('add.nameHint')} value={name} onInput={setName} maxLength={200} />

@@ -131,8 +131,8 @@ export function People() {
             !query && (
               <div class="requests">
                 <h3 class="section-label">{t('people.requests')}</h3>
-                {requests.map((request) => (
-                  <RequestCard key={request.address} request={request} />
+                {requests.map((request, i) => (
+                  <RequestCard key={request.address} request={request} main={i === 0} />
                 ))}
               </div>
             )

@@ -6,8 +6,8 @@ import { Avatar } from '../kit/avatar';
 import { Button } from '../kit/controls';
 import { acceptRequest, leaving, refuseRequest } from './pending';
 
-/** Someone wants to write: answer here, without opening anything. */
-export function RequestCard({ request }: { request: ContactRequest }) {
+/** Someone wants to write: answer here, without opening anything. `main`: the one filled button of the view. */
+export function RequestCard({ request, main }: { request: ContactRequest; main?: boolean }) {
   const session = useSession();
   const [busy, setBusy] = useState(false);
   if (leaving.value.has(request.address)) return null;
@@ -28,7 +28,7 @@ export function RequestCard({ request }: { request: ContactRequest }) {
       </div>
       <div class="acts">
         <Button
-          look="soft"
+          look={main ? 'primary' : 'soft'}
           small
           busy={busy}
           onClick={async () => {

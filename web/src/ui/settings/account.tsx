@@ -129,6 +129,7 @@ function DeleteDialog({ close }: { close(): void }) {
             setError(undefined);
           }}
           error={error}
+          first
           inputRef={field}
         />
         <div class="form-end">

@@ -73,7 +73,7 @@ function Status() {
             />
             <span class={`choice-mark is-${choice}`} aria-hidden="true" />
             <span class="choice-text">
-              <b>{t(`presence.${choice}`)}</b>
+              <b>{t(`profile.${choice}`)}</b>
               <small>{t(`profile.${choice}Hint`)}</small>
             </span>
             <Icon name="check" />

@@ -1,0 +1,61 @@
+// One Chromium, as light as it gets.
+import { chromium } from 'playwright-core';
+
+export const launch = () =>
+  chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+
+export const SIZES = {
+  phone: { width: 390, height: 844 },
+  tablet: { width: 820, height: 1180 },
+  desktop: { width: 1440, height: 900 },
+} as const;
+
+/** Every screen that must look right: its name, the query of the fixture, and its address. */
+export const SCREENS: [name: string, query: string, hash: string][] = [
+  ['signin', 'signedin=0', ''],
+  ['signin-known', 'signedin=0&accounts=2', ''],
+  ['first-start', 'content=first', '#/'],
+  ['empty', 'content=empty', '#/'],
+  ['list', '', '#/'],
+  ['chat', 'typing=1', '#/chat/mia@example.org'],
+  ['chat-info', '', '#/chat/mia@example.org/info'],
+  ['chat-states', '', '#/chat/sofia@example.net'],
+  ['chat-new', '', '#/chat/lena@example.org'],
+  ['chat-asked', '', '#/chat/paul@example.org'],
+  ['chat-blocked', '', '#/chat/kofi@example.org'],
+  ['chat-stranger', '', '#/chat/stranger@example.net'],
+  ['notes', '', '#/chat/alex@example.org'],
+  ['people', '', '#/people'],
+  ['full-list', 'content=full', '#/'],
+  ['full-people', 'content=full', '#/people'],
+  [
+    'full-edge',
+    'content=full',
+    '#/chat/bartholomew-alexander.hohenstein-wittelsbach@a-rather-long-domain.example.org/info',
+  ],
+  ['full-log', 'content=full', '#/chat/person0@example.org'],
+  ['settings', '', '#/settings'],
+  ['profile', 'accounts=2', '#/settings/profile'],
+  ['appearance', '', '#/settings/appearance'],
+  ['chats-settings', '', '#/settings/chats'],
+  ['privacy', '', '#/settings/privacy'],
+  ['account', '', '#/settings/account'],
+  ['keyboard', '', '#/settings/keyboard'],
+  ['offline', 'connection=offline', '#/chat/mia@example.org'],
+  ['waiting', 'connection=waiting', '#/chat/mia@example.org'],
+  ['ended', 'connection=ended', '#/chat/mia@example.org'],
+  ['rtl', 'dir=rtl', '#/chat/mia@example.org/info'],
+  ['text200', 'text=200', '#/chat/mia@example.org'],
+  ['text200-list', 'text=200', '#/'],
+];

@@ -1,0 +1,58 @@
+// Builds the views with the made-up store into a temporary directory and serves them under the policy of the real
+// server: nothing inline, Trusted Types required. What breaks under the policy breaks here.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+
+export const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data: https:; media-src 'self' blob: https:; " +
+  "connect-src 'self' wss: https:; font-src 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; " +
+  "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.webmanifest': 'application/manifest+json',
+};
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+export async function serveFixture(): Promise<{ url: string; close(): Promise<void> }> {
+  const out = await mkdtemp(join(tmpdir(), 'confab-ui-'));
+  await build({
+    root,
+    logLevel: 'error',
+    build: { outDir: out, emptyOutDir: true, rollupOptions: { input: join(root, 'test/fixture.html') } },
+  });
+  const server = createServer(async (request, response) => {
+    const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
+    const file = join(out, path === '/' ? 'test/fixture.html' : path);
+    try {
+      const body = await readFile(file);
+      response.writeHead(200, {
+        'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
+        'Content-Security-Policy': POLICY,
+      });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+      await rm(out, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,412 @@
+// The views in a real browser, on the made-up store, under the policy of the real server.
+import AxeBuilder from '@axe-core/playwright';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { launch, SCREENS, SIZES } from './browser.ts';
+import { serveFixture } from './fixture-server.ts';
+import type { Fixture } from './fixture-store.ts';
+
+declare global {
+  interface Window {
+    fixture: Fixture;
+  }
+}
+
+let site: Awaited<ReturnType<typeof serveFixture>>;
+let browser: Browser;
+const errors: string[] = [];
+const pages: Page[] = [];
+
+beforeAll(async () => {
+  site = await serveFixture();
+  browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
+afterEach(async () => {
+  for (const page of pages.splice(0)) await page.context().close();
+  // A refused script or style, an exception: every one is a failure, whatever else the test looked at.
+  expect(errors.splice(0)).toEqual([]);
+});
+
+async function newPage(size: keyof typeof SIZES = 'desktop', options: BrowserContextOptions = {}): Promise<Page> {
+  const mobile = size === 'phone' ? { hasTouch: true, isMobile: true } : {};
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    reducedMotion: 'reduce',
+    locale: 'en-GB',
+    ...mobile,
+    ...options,
+  });
+  const page = await context.newPage();
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
+  pages.push(page);
+  return page;
+}
+
+async function show(page: Page, query: string, hash: string): Promise<void> {
+  await page.goto('about:blank');
+  await page.goto(`${site.url}?${query}${hash}`);
+  await page.waitForSelector('.app, .signin');
+  await page.waitForTimeout(120);
+}
+
+const logTop = (page: Page) => page.locator('.log').evaluate((log) => log.scrollTop);
+const focused = (page: Page) =>
+  page.evaluate(() => {
+    const el = document.activeElement as HTMLElement;
+    return el.getAttribute('aria-label') ?? el.textContent?.slice(0, 60) ?? el.tagName;
+  });
+/** Where a message stands on screen. */
+const topOf = (page: Page, key: string) =>
+  page.locator(`.lrow[data-key="${key}"]`).evaluate((row) => row.getBoundingClientRect().top);
+const firstVisible = (page: Page) =>
+  page.locator('.log').evaluate((log) => {
+    const { top } = log.getBoundingClientRect();
+    const rows = [...log.querySelectorAll<HTMLElement>('.lrow')];
+    return rows.find((row) => row.getBoundingClientRect().bottom > top + 40)!.dataset.key!;
+  });
+const frames = (page: Page, ms = 350) => page.waitForTimeout(ms);
+
+describe('accessibility', () => {
+  for (const [size, colorScheme] of [
+    ['phone', 'light'],
+    ['tablet', 'light'],
+    ['desktop', 'dark'],
+  ] as const) {
+    test(`axe finds nothing on any screen: ${size}, ${colorScheme}`, { timeout: 300_000 }, async () => {
+      const page = await newPage(size, { colorScheme });
+      const found: string[] = [];
+      for (const [name, query, hash] of SCREENS) {
+        await show(page, query, hash);
+        const { violations } = await new AxeBuilder({ page })
+          .withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])
+          .analyze();
+        for (const it of violations)
+          found.push(`${name}: ${it.id}: ${it.nodes.map((node) => node.target.join(' ')).slice(0, 3)}`);
+      }
+      expect(found).toEqual([]);
+    });
+  }
+
+  test('axe finds nothing on what floats', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    const check = async () => {
+      const { violations } = await new AxeBuilder({ page })
+        .withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])
+        .analyze();
+      return violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html).slice(0, 2)}`);
+    };
+    await page.locator('.msg.own .bubble').first().click({ button: 'right' });
+    expect(await check()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.locator('.emoji-button').click();
+    await page.waitForSelector('.emoji-grid button');
+    expect(await check()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.type(':smi');
+    await page.waitForSelector('.complete');
+    expect(await check()).toEqual([]);
+    await page.keyboard.press('Control+k');
+    expect(await check()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+/');
+    expect(await check()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.locator('.rail-me').click();
+    expect(await check()).toEqual([]);
+  });
+});
+
+describe('the log', () => {
+  test('opens at the end, and stays there when a message comes', async () => {
+    const page = await newPage();
+    await show(page, 'content=full', '#/chat/person0@example.org');
+    const atEnd = () => page.locator('.log').evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop);
+    expect(await atEnd()).toBeLessThan(2);
+    await page.evaluate(() => window.fixture.receive('person0@example.org', 'one more'));
+    await frames(page);
+    expect(await atEnd()).toBeLessThan(2);
+    expect(await page.locator('.lrow').last().textContent()).toContain('one more');
+  });
+
+  test('of 100,000 messages draws only what is in sight', async () => {
+    const page = await newPage();
+    await show(page, 'content=full', '#/chat/person0@example.org');
+    expect(await page.locator('.lrow').count()).toBeLessThan(120);
+    for (const part of [0.5, 0.1, 0.9, 0]) {
+      await page.locator('.log').evaluate((log, to) => {
+        log.scrollTop = log.scrollHeight * to;
+      }, part);
+      await frames(page, 200);
+      expect(await page.locator('.lrow').count()).toBeLessThan(160);
+      const covered = await page.locator('.log').evaluate((log) => {
+        const box = log.getBoundingClientRect();
+        const rows = [...log.querySelectorAll('.lrow')].map((row) => row.getBoundingClientRect());
+        return {
+          top: Math.min(...rows.map((it) => it.top)) - box.top,
+          bottom: Math.max(...rows.map((it) => it.bottom)) - box.bottom,
+        };
+      });
+      if (part > 0) expect(covered.top).toBeLessThanOrEqual(0);
+      expect(covered.bottom).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  test('loads older messages without a jump', async () => {
+    const page = await newPage();
+    await show(page, 'content=full', '#/chat/person1@example.org');
+    const total = () => page.evaluate(() => Number(document.querySelector('.log')!.scrollHeight));
+    for (let i = 0; i < 6; i++) {
+      await page.locator('.log').evaluate((log) => {
+        log.scrollTop = Math.max(30, log.scrollTop - 900);
+      });
+      await frames(page, 60);
+      const key = await firstVisible(page);
+      const before = await topOf(page, key);
+      const height = await total();
+      await frames(page, 400);
+      expect(Math.abs((await topOf(page, key)) - before)).toBeLessThan(1.5);
+      if (i === 5) expect(height).toBeGreaterThan(4000);
+    }
+  });
+
+  test('does not pull a reader down, counts what came, and goes there', async () => {
+    const page = await newPage();
+    await show(page, 'content=full', '#/chat/person0@example.org');
+    await page.locator('.log').evaluate((log) => {
+      log.scrollTop -= 3000;
+    });
+    await frames(page);
+    const key = await firstVisible(page);
+    const before = await topOf(page, key);
+    await page.evaluate(() => {
+      for (let i = 0; i < 3; i++) window.fixture.receive('person0@example.org', `new ${i}`);
+    });
+    await frames(page);
+    expect(Math.abs((await topOf(page, key)) - before)).toBeLessThan(1);
+    const jump = page.getByRole('button', { name: /newest message, \d+ new/ });
+    await jump.click();
+    await frames(page);
+    expect(await page.locator('.lrow').last().textContent()).toContain('new 2');
+    expect(await page.locator('.jump').count()).toBe(0);
+  });
+
+  test('opens at the first unread message and tells what has been seen', async () => {
+    const page = await newPage();
+    await show(page, 'content=full', '#/chat/person2@example.org');
+    await page.bringToFront();
+    const line = page.locator('.new');
+    const box = (await line.boundingBox())!;
+    expect(box.y).toBeGreaterThan(60);
+    expect(box.y).toBeLessThan(500);
+    const seen = await page.evaluate(() => window.fixture.seen.length);
+    expect(seen).toBeGreaterThan(0);
+    await page.keyboard.press('Escape');
+    await frames(page);
+    expect(await page.evaluate(() => window.fixture.seen.length)).toBeGreaterThan(seen);
+    expect(await page.locator('.rail-item .badge').first().textContent()).toBeTruthy();
+  });
+
+  test('keeps its place while the pane changes its width', async () => {
+    const page = await newPage('desktop');
+    await show(page, 'content=full', '#/chat/person0@example.org');
+    await page.locator('.log').evaluate((log) => {
+      log.scrollTop -= 5000;
+    });
+    await frames(page);
+    const key = await firstVisible(page);
+    const before = await topOf(page, key);
+    await page.setViewportSize({ width: 700, height: 900 });
+    await frames(page);
+    expect(Math.abs((await topOf(page, key)) - before)).toBeLessThan(2);
+  });
+});
+
+describe('keyboard only', () => {
+  test('finds a person, writes, completes an emoji, sends', async () => {
+    const page = await newPage();
+    await show(page, '', '#/');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('len');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.composer textarea');
+    await page.keyboard.type('On my way :rocke');
+    await page.waitForSelector('.complete');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Shift+Enter');
+    await page.keyboard.type('Save me a seat');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => window.fixture.sent)).toEqual([
+      { chat: 'lena@example.org', body: 'On my way 🚀 \nSave me a seat' },
+    ]);
+    expect(await page.locator('.composer textarea').inputValue()).toBe('');
+    await page.waitForSelector('.lrow:last-child .mark-read');
+  });
+
+  test('walks the list by arrows, in and out of a chat', async () => {
+    const page = await newPage();
+    await show(page, '', '#/');
+    await page.locator('.rows-in a').first().focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    expect(await focused(page)).toContain('Lena');
+    await page.keyboard.press('End');
+    expect(await focused(page)).toContain('Paul');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.log');
+    expect(await focused(page)).toBe('Message to Mia');
+    await page.keyboard.press('Alt+ArrowDown');
+    await page.waitForFunction(() => location.hash.includes('sofia'));
+    await page.keyboard.press('Alt+Shift+ArrowDown');
+    await page.waitForFunction(() => location.hash.includes('lena'));
+  });
+
+  test('reaches 10,000 people: End, Home and typing', async () => {
+    const page = await newPage();
+    await show(page, 'content=full', '#/people');
+    expect(await page.locator('.rows-in li').count()).toBeLessThan(60);
+    await page.locator('.rows-in a').first().focus();
+    await page.keyboard.press('End');
+    await frames(page, 100);
+    expect(await focused(page)).toMatch(/Unblock|Kofi/);
+    await page.keyboard.press('p');
+    await page.keyboard.type('erson 09999');
+    await frames(page, 100);
+    expect(await page.locator('.rows-in a').first().textContent()).toContain('Person 09999');
+  });
+
+  test('walks the messages, opens the menu of one, and comes back', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    await page.locator('.log').focus();
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowUp');
+    expect(await focused(page)).toBe('You, 06:43, Delivered');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('[role="menu"]');
+    expect(await focused(page)).toContain('Copy text');
+    await page.keyboard.press('Escape');
+    expect(await focused(page)).toBe('You, 06:43, Delivered');
+    await page.keyboard.press('Escape');
+    expect(await focused(page)).toBe('Message to Mia');
+  });
+
+  test('F6 goes round the areas, and no field is a trap', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    const places: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      await page.keyboard.press('F6');
+      places.push(
+        await page.evaluate(
+          () => document.activeElement!.closest('.rail, .list, .log, .composer, .details')?.className ?? '',
+        ),
+      );
+    }
+    expect(new Set(places).size).toBe(5);
+    await page.locator('.composer textarea').focus();
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toBe('Emoji');
+  });
+});
+
+describe('nothing that was typed is lost', () => {
+  test('drafts stay with their chats', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    await page.keyboard.type('half a thought');
+    await page.keyboard.press('Alt+ArrowDown');
+    await page.waitForFunction(() => location.hash.includes('sofia'));
+    expect(await page.locator('.composer textarea').inputValue()).toBe('');
+    expect(await page.locator('.rows-in').textContent()).toContain('Draft: half a thought');
+    await page.keyboard.press('Alt+ArrowUp');
+    await page.waitForFunction(() => location.hash.includes('mia'));
+    expect(await page.locator('.composer textarea').inputValue()).toBe('half a thought');
+  });
+
+  test('a message that the store refuses comes back', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    await page.evaluate(() => {
+      window.fixture.session.value!.send = () => Promise.reject(new Error('full'));
+    });
+    await page.keyboard.type('keep me');
+    await page.keyboard.press('Enter');
+    await frames(page, 100);
+    expect(await page.locator('.composer textarea').inputValue()).toBe('keep me');
+    expect(await page.locator('.toast').count()).toBe(1);
+  });
+});
+
+describe('people', () => {
+  test('removing can be undone', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    await page.getByRole('button', { name: 'Remove Mia' }).click();
+    await page.getByRole('link', { name: 'People' }).click();
+    expect(await page.locator('.rows-in').textContent()).not.toContain('Mia');
+    await page.getByRole('button', { name: 'Undo' }).click();
+    expect(await page.locator('.rows-in').textContent()).toContain('Mia');
+  });
+
+  test('errors stand at the field', async () => {
+    const page = await newPage('phone');
+    await show(page, 'signedin=0', '');
+    await page.getByLabel('Address').fill('mia');
+    await page.getByRole('textbox', { name: 'Password' }).fill('wrong');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.err-text');
+    const field = page.getByRole('textbox', { name: 'Password' });
+    expect(await field.getAttribute('aria-invalid')).toBe('true');
+    const note = await field.getAttribute('aria-describedby');
+    expect(await page.locator(`[id="${note}"]`).textContent()).toContain('does not fit');
+  });
+});
+
+describe('three widths', () => {
+  test('phone: Back leads from details to chat to list', async () => {
+    const page = await newPage('phone');
+    await show(page, '', '#/');
+    await page.getByRole('link', { name: /Mia/ }).click();
+    await page.getByRole('button', { name: 'Mia: details' }).click();
+    expect(await page.locator('.details').isVisible()).toBe(true);
+    expect(await page.locator('.main').isVisible()).toBe(false);
+    await page.goBack();
+    expect(await page.locator('.main').isVisible()).toBe(true);
+    await page.getByRole('link', { name: 'Back to the list' }).click();
+    await page.waitForFunction(() => document.querySelector('.app')?.getAttribute('data-view') === 'list');
+    expect(await page.locator('.list').isVisible()).toBe(true);
+    expect(await focused(page)).toContain('Mia');
+  });
+
+  test('text of 200 % is a smaller window, and nothing overflows sideways', async () => {
+    const page = await newPage('tablet');
+    await show(page, 'text=200', '#/chat/mia@example.org');
+    expect(await page.locator('.list').isVisible()).toBe(false);
+    for (const [name, query, hash] of SCREENS) {
+      await show(page, `${query}&text=200`, hash);
+      const wide = await page.evaluate(() =>
+        [...document.querySelectorAll('.list, .main, .details, .signin')]
+          .filter((pane) => pane.scrollWidth > pane.clientWidth + 1)
+          .map((pane) => pane.className),
+      );
+      expect(wide, name).toEqual([]);
+    }
+  });
+});
+
+test('the theme is there before the first paint', async () => {
+  const page = await newPage();
+  await show(page, '', '#/settings/appearance');
+  await page.getByText('Dark', { exact: true }).click();
+  await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
+  const shown = page.evaluate(() => localStorage.getItem('confab:look'));
+  expect(JSON.parse((await shown) ?? '{}').theme).toBe('dark');
+  void logTop;
+});
