@@ -167,7 +167,8 @@ static void end_timer_start(struct conn *conn, int64_t within_ms) {
     CHECK(conn->end != NULL);
     if (conn->loop) loop_timer_cancel(conn->loop, &conn->end->timer);
     *conn->end = (struct conn_end){.timer.fire = end_timer_fire, .conn = conn};
-    conn->end->due_ms = (conn->loop ? loop_now_ms(conn->loop) : conn->heard_ms) + within_ms;
+    int64_t now_ms = conn->loop ? loop_now_ms(conn->loop) : conn->heard_ms;
+    conn->end->due_ms = within_ms > 0 ? now_ms + within_ms : 1; /* as soon as timers run */
     if (conn->loop) loop_timer_set(conn->loop, &conn->end->timer, conn->end->due_ms);
 }
 
@@ -181,11 +182,6 @@ static void conn_finish(struct conn *conn) {
     buf_free(&conn->in);
     buf_free(&conn->out);
     conn->ops->on_closed(conn, err);
-}
-
-static void end_timer_fire(struct loop_timer *timer, int64_t now_ms) {
-    (void)now_ms;
-    conn_finish(CONTAINER_OF(timer, struct conn_end, timer)->conn);
 }
 
 /* Calls on_drain or on_secure. False: the connection has left this loop and must not be touched. */
@@ -421,7 +417,7 @@ void conn_ask_drain(struct conn *conn) {
 void conn_close(struct conn *conn, int64_t linger_ms) {
     if (conn->phase >= PHASE_CLOSING) return;
     conn->phase = PHASE_CLOSING;
-    end_timer_start(conn, linger_ms > 0 ? linger_ms : 0);
+    end_timer_start(conn, linger_ms);
     if (conn->secrecy == SECRECY_HANDSHAKE) buf_free(&conn->out); /* it can not be sent without waiting for the peer */
     conn_schedule(conn);
 }
@@ -431,6 +427,15 @@ static void conn_send_end(struct conn *conn) {
     if (conn->tls) tls_shutdown(conn->tls);
     (void)shutdown(conn->watch.fd, SHUT_WR);
     conn->phase = PHASE_LINGERING;
+}
+
+/* Time is up. Without any time to linger this comes before the end of the turn: what the kernel takes at once still goes out. */
+static void end_timer_fire(struct loop_timer *timer, int64_t now_ms) {
+    (void)now_ms;
+    struct conn *conn = CONTAINER_OF(timer, struct conn_end, timer)->conn;
+    conn_flush(conn);
+    if (conn->phase == PHASE_CLOSING && buf_len(&conn->out) == 0 && !conn->err) conn_send_end(conn);
+    conn_finish(conn);
 }
 
 /* Takes what comes and throws it away: a socket closed with unread bytes would send RST and destroy what is under way to the peer. */
