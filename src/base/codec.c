@@ -189,6 +189,9 @@ bool utf8_valid_xml(struct str s) {
 
 #define US_PER_S 1000000
 #define S_PER_DAY 86400
+/* Seconds at which these years begin. */
+#define YEAR_1 INT64_C(-62135596800)
+#define YEAR_10000 INT64_C(253402300800)
 
 /* Days since 1970-01-01 in the Gregorian calendar; years are counted from March, so that the leap day comes last. */
 static int64_t days_from_date(int64_t year, int64_t month, int64_t day) {
@@ -283,6 +286,7 @@ int datetime_parse(struct str text, int64_t *out_time_us) {
     if (us < 0 || !take_offset_s(&text, &offset_s) || text.len) return ERR_INVALID;
     if (v[2] > days_in_month(v[0], v[1])) return ERR_INVALID;
     int64_t seconds = days_from_date(v[0], v[1], v[2]) * S_PER_DAY + v[3] * 3600 + v[4] * 60 + v[5] - offset_s;
+    if (seconds < YEAR_1 || seconds >= YEAR_10000) return ERR_INVALID; /* by its offset or a leap second */
     *out_time_us = seconds * US_PER_S + us;
     return 0;
 }
