@@ -122,7 +122,7 @@ export async function unreadByPeer(tx: BatchTx, chat: string, upTo: number): Pro
   let cursor = await tx.objectStore('messages').openCursor(range(chat, 0, upTo), 'prev');
   while (cursor) {
     const row = cursor.value;
-    if (row.mine && row.mark === 'read') break;
+    if (row.mine && row.mark === 'read' && row.time < upTo) break;
     if (row.mine && (row.mark === 'sent' || row.mark === 'delivered')) rows.push(row);
     cursor = await cursor.continue();
   }

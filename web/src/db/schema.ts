@@ -18,6 +18,8 @@ export interface MessageRow extends Message {
   idents: string[];
   /** The sender wants to hear when it is displayed. */
   markable?: boolean;
+  /** The time is this device's; the archive knows better. */
+  localTime?: boolean;
 }
 
 export interface ChatRow {

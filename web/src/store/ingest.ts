@@ -197,6 +197,7 @@ class Ingest {
     if (m.archiveId) row.archiveId = m.archiveId;
     if (m.encrypted) row.opaque = true;
     if (m.markable) row.markable = true;
+    if (m.time === undefined) row.localTime = true;
     return row;
   }
 }

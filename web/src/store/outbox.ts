@@ -30,6 +30,7 @@ export function writeMessage(
       mark: 'sending',
       id: key,
       originId: key,
+      localTime: true,
       idents: identsOf(chatAddress, own, [key]),
     };
     chat.wrote = true;

@@ -49,6 +49,7 @@ export class Sync {
   /** Counts sessions, so that work begun in an old one ends there. */
   private session = 0;
   private carbons = false;
+  private stopped = false;
   private lostAt = Date.now();
   private stopWake: (() => void) | undefined;
 
@@ -77,8 +78,11 @@ export class Sync {
     this.client.onMessage = (m) => this.receive(m);
     const { connection } = this.client;
     connection.on('state', (s) => this.showConnection(s));
-    connection.on('online', (info) => void this.online(info).catch(console.error));
-    connection.on('acked', (ids) => void this.enqueue(() => this.outbox.acknowledged(ids)).catch(console.error));
+    connection.on('online', (info) => void this.online(info).catch((e) => this.report(e)));
+    connection.on(
+      'acked',
+      (ids) => void this.enqueue(() => this.outbox.acknowledged(ids)).catch((e) => this.report(e)),
+    );
     connection.on('lost', () => this.sessionLost());
   }
 
@@ -90,6 +94,7 @@ export class Sync {
   /** `letGo`: another tab goes on with the session. */
   async stop(letGo: boolean): Promise<void> {
     this.session++;
+    this.stopped = true;
     this.stopWake?.();
     this.myTyping.clear();
     this.theirTyping.clear();
@@ -145,7 +150,7 @@ export class Sync {
     const people = info.resumed ? this.people.refreshList() : this.people.refresh();
     this.carbons = info.carbons || (await this.enableCarbons());
     if (session !== this.session) return;
-    await Promise.all([people.catch(ignoreDisconnect), this.catchUp(session)]);
+    await Promise.all([people.catch((e) => this.report(e)), this.catchUp(session)]);
   }
 
   private async catchUp(session: number): Promise<void> {
@@ -154,14 +159,12 @@ export class Sync {
     } catch (e) {
       // Cut off: the next session looks again. A server without an archive has nothing to compare with.
       if (e instanceof DisconnectedError || session !== this.session) return;
-      if (!(e instanceof StanzaError)) console.error(e);
+      if (!(e instanceof StanzaError)) this.report(e);
     }
     if (session !== this.session) return;
     // Now it is known what of the outbox has arrived before the cut; the rest is sent again.
     this.outbox.release();
-    await this.history.fillGaps().catch((e) => {
-      if (!(e instanceof DisconnectedError)) console.error(e);
-    });
+    await this.history.fillGaps().catch((e) => this.report(e));
     this.outbox.flush();
   }
 
@@ -257,6 +260,11 @@ export class Sync {
     });
   }
 
+  /** Being cut off or closed in the middle of something is no news. */
+  private report(e: unknown): void {
+    if (!this.stopped && !(e instanceof DisconnectedError)) console.error(e);
+  }
+
   private sendTyping(chat: string, chatState: 'composing' | 'paused' | 'active'): void {
     const { settings, state, address } = this.options;
     if (!settings().sendTyping || chat === address || !this.client.online) return;
@@ -264,10 +272,6 @@ export class Sync {
     if (!state.maySee(chat) || !this.people.isThere(chat)) return;
     this.client.send(chatStateMessage(chat, chatState));
   }
-}
-
-function ignoreDisconnect(e: unknown): void {
-  if (!(e instanceof DisconnectedError)) console.error(e);
 }
 
 export async function loadSaved(db: AccountDb): Promise<Pick<SyncOptions, 'saved' | 'devices'>> {

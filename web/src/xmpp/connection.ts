@@ -62,6 +62,9 @@ const ANSWER_SOON_MS = 4_000;
 /** A connection that lived so long counts as a success for the back-off. */
 const STABLE_MS = 10_000;
 
+/** How long to wait before asking once more for an acknowledgement that does not come. */
+const ACK_AGAIN_MS = 2_000;
+
 /** Stream errors after which trying again would only repeat the error. */
 const FINAL = new Set(['conflict', 'host-unknown', 'host-gone', 'unsupported-version']);
 /** Sign-in failures that may pass by themselves. */
@@ -76,6 +79,8 @@ export class Connection extends Emitter<Events> {
   private stream: Stream | undefined;
   private smActive = false;
   private requested = false;
+  private sentSince = false;
+  private ackTimer: ReturnType<typeof setTimeout> | undefined;
   private quietTimer: ReturnType<typeof setTimeout> | undefined;
   private answerTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -137,6 +142,7 @@ export class Connection extends Emitter<Events> {
     if (!stanza.ns) stanza.ns = NS.client;
     if (this.state.name !== 'online' || !this.stream) throw new DisconnectedError();
     const frame = write(stanza);
+    this.sentSince = true;
     this.sm.sent(frame, notify ? stanza.attr('id') : undefined);
     this.stream.sendRaw(frame);
     // Without stream management the queue would only grow: keep what somebody waits for.
@@ -168,6 +174,8 @@ export class Connection extends Emitter<Events> {
       clearTimeout(limit);
       if (outcome.keys && 'password' in credentials) this.emit('keys', outcome.keys);
       this.takeOver(stream, outcome);
+      // Done: from here on the stream lives and dies by itself.
+      if (this.attempt === attempt) this.attempt = undefined;
     } catch (e) {
       clearTimeout(limit);
       stream?.abort(e as Error);
@@ -242,8 +250,11 @@ export class Connection extends Emitter<Events> {
         stream.abort(e as Error);
         return;
       }
-      // Something was sent since the question.
-      if (this.sm.queue.some((u) => u.id !== undefined)) this.requestAck();
+      if (!this.sm.queue.some((u) => u.id !== undefined)) return;
+      // Sent since the question: ask again. Else the server is still writing, and tells when it is done;
+      // one that does not is asked now and then.
+      if (this.sentSince) this.requestAck();
+      else this.ackTimer ??= setTimeout(() => this.requestAck(), ACK_AGAIN_MS);
     }
   }
 
@@ -256,8 +267,11 @@ export class Connection extends Emitter<Events> {
 
   /** Asks the server what it has handled. Without stream management a ping's answer says it: answers keep order. */
   private requestAck(): void {
+    clearTimeout(this.ackTimer);
+    this.ackTimer = undefined;
     if (this.requested || !this.stream) return;
     this.requested = true;
+    this.sentSince = false;
     if (this.smActive) this.stream.send(x('r', { xmlns: NS.sm }));
     else this.sendPing();
   }
@@ -336,7 +350,8 @@ export class Connection extends Emitter<Events> {
     clearTimeout(this.quietTimer);
     clearTimeout(this.retryTimer);
     clearTimeout(this.answerTimer);
-    this.answerTimer = undefined;
+    clearTimeout(this.ackTimer);
+    this.answerTimer = this.ackTimer = undefined;
   }
 
   /** Whoever waits for an acknowledgement of the old session waits in vain: the outbox sends again. */
