@@ -49,7 +49,10 @@ function Root({ app }: { app: App }) {
 }
 
 export function start(app: App, shell: HTMLElement): void {
-  effect(() => applyLook(app.settings.value));
+  // Until the settings have been read, what boot.js took from the last time stands.
+  effect(() => {
+    if (app.ready.value) applyLook(app.settings.value);
+  });
   // Whatever set the text size before us, the panes are laid out by the size that is in force now.
   textSizeChanged();
   new ResizeObserver(() => measure(shell)).observe(shell);

@@ -45,3 +45,6 @@ export function tn(key: Key, params: Record<string, ComponentChildren>): Compone
 export function number(n: number): string {
   return new Intl.NumberFormat(language).format(n);
 }
+
+/** What the command key is called on this machine's keyboard. */
+export const COMMAND = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';

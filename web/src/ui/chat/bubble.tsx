@@ -3,8 +3,9 @@ import { t } from '../i18n';
 import { Icon } from '../kit/icon';
 import { MarkSign } from '../kit/marks';
 import { clock, full } from '../time';
+import { onlyEmoji } from './links';
 import { meText } from './me';
-import { linked, onlyEmoji } from './text';
+import { linked } from './text';
 
 /** Time and mark: in the last line of the text if they fit, else on their own (a float at the inline end). */
 function Meta({ message }: { message: Message }) {

@@ -29,7 +29,7 @@ export function Log({ chat, timeline }: Props) {
   const rows = useRef<HTMLDivElement>(null);
   const opened = useRef(false);
   const arrived = useRef(new Set<string>());
-  const told = useRef(-1);
+  const told = useRef<string | undefined>(undefined);
   const spoken = useSignal('');
   const scrolling = useSignal(false);
   const fresh = useSignal(0);
@@ -81,10 +81,10 @@ export function Log({ chat, timeline }: Props) {
   useLayoutEffect(() => view.settle());
 
   const look = () => {
-    if (looking() && view.lastSeen > told.current) {
-      told.current = view.lastSeen;
-      const message = view.messages[view.lastSeen];
-      if (message) timeline.seen(message.key);
+    const seen = view.messages[view.lastSeen]?.key;
+    if (seen && seen !== told.current && looking()) {
+      told.current = seen;
+      timeline.seen(seen);
     }
     let count = 0;
     const all = view.messages;

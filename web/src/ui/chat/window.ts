@@ -82,7 +82,11 @@ export class LogWindow {
       const row = this.#find(this.#anchor.key, this.#anchor.row, grown);
       if (row < 0) this.#anchor = undefined;
       else this.#anchor.row = row;
-      if (this.lastSeen >= 0 && grown > 0) this.lastSeen += grown;
+    }
+    const seen = old[this.lastSeen];
+    if (!appended && seen) {
+      const row = this.#find(seen.key, this.lastSeen, grown);
+      this.lastSeen = row < 0 ? Math.min(this.lastSeen, messages.length - 1) : row;
     }
     this.#choose();
   }

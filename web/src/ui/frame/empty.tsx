@@ -1,5 +1,5 @@
 import { useSession } from '../context';
-import { t, tn } from '../i18n';
+import { COMMAND, t, tn } from '../i18n';
 import { Icon, type IconName, Logo } from '../kit/icon';
 import { openSwitcher } from '../list/switcher-state';
 import { addContact } from '../people/add-contact';
@@ -34,7 +34,7 @@ export function NoChat() {
             {tn('chat.choose', {
               keys: (
                 <button type="button" class="key-button" onClick={openSwitcher} aria-label={t('switcher.label')}>
-                  <kbd class="cap">Ctrl K</kbd>
+                  <kbd class="cap">{COMMAND} K</kbd>
                 </button>
               ),
             })}

@@ -35,11 +35,13 @@ function sha1Start(text: string): number {
 const ANGLES = [14, 35, 70, 130, 195, 255, 280, 340];
 const known = new Map<string, number>();
 
+export const hueAngle = (address: string) => (sha1Start(address) / 65536) * 360;
+
 /** 1 to 8, for `--name-N`. */
 export function hueOf(address: string): number {
   let found = known.get(address);
   if (found === undefined) {
-    const angle = (sha1Start(address) / 65536) * 360;
+    const angle = hueAngle(address);
     const distance = (to: number) => Math.min(Math.abs(angle - to), 360 - Math.abs(angle - to));
     found = 1 + ANGLES.reduce((best, to, i) => (distance(to) < distance(ANGLES[best]!) ? i : best), 0);
     known.set(address, found);

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Address, Session } from '../../store/model';
 import { chatName, useSession } from '../context';
-import { t } from '../i18n';
+import { COMMAND, t } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
 import { Rows } from '../kit/rows';
 import { addContact } from '../people/add-contact';
@@ -86,7 +86,7 @@ export function ChatList() {
       <SearchField
         label={t('search.label')}
         placeholder={t('search.placeholder')}
-        keys="Ctrl K"
+        keys={`${COMMAND} K`}
         value={query}
         onInput={setQuery}
         onEnter={openFirst}

@@ -2,7 +2,7 @@
 
 import { playSound } from '../alerts';
 import { useApp, useSession } from '../context';
-import { type Key, t } from '../i18n';
+import { COMMAND, type Key, t } from '../i18n';
 import { Avatar } from '../kit/avatar';
 import { Button, SwitchRow } from '../kit/controls';
 import { setBlocked } from '../people/pending';
@@ -109,7 +109,7 @@ export function ShortcutTable() {
           <dd>
             {keys.map((key) => (
               <kbd class="cap" key={key}>
-                {t(`key.${key}` as Key)}
+                {key === 'ctrl' ? COMMAND : t(`key.${key}` as Key)}
               </kbd>
             ))}
           </dd>
