@@ -175,7 +175,7 @@ describe('the server asks', () => {
     await c.receives`<message from='${sender}' type='chat'/>`;
     c.sendRaw(`<a xmlns='${NS.sm}' h='10'/>`);
     await c.until(() => c.inbox.some((i) => i.kind === 'element' && i.el.name === 'error'), 'a stream error');
-    while (c.inbox[0]!.kind === 'element' && c.inbox[0].el.name !== 'error') c.inbox.shift();
+    while (c.inbox[0] && 'el' in c.inbox[0] && c.inbox[0].el.name !== 'error') c.inbox.shift();
     const error = await c.expectStreamError('undefined-condition');
     const detail = error.child('handled-count-too-high', NS.sm)!;
     expect(detail.attr('h')).toBe('10');

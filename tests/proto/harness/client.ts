@@ -60,6 +60,10 @@ export class Client {
   sm: SmState | undefined;
   /** Answers <r/> and swallows <a/>; switch it off to look at them. */
   autoAck = true;
+  /** Set before <resume/> is sent: whose session goes on here. */
+  resuming: Client | undefined;
+  /** What a probe of a contact without resources is answered with (RFC 6121 4.3.2), whenever it comes. */
+  ignoreProbeAnswers = true;
   /** Answers pings of the server. */
   autoPong = true;
   features: El | undefined;
@@ -69,6 +73,7 @@ export class Client {
   /** Control frames of the WebSocket seen so far. */
   readonly control: { opcode: number; payload: Buffer }[] = [];
   private wake: (() => void)[] = [];
+  private lastChunk = '';
   private reader: StreamReader | undefined;
   private decoder = new TextDecoder('utf-8', { fatal: true });
   private fragments: Buffer[] = [];
@@ -139,6 +144,7 @@ export class Client {
     } catch {
       throw dialogueError(`${this.label}: the server sent bad UTF-8`);
     }
+    this.lastChunk = text;
     this.reader ??= this.newReader();
     this.reader.write(text);
   }
@@ -146,9 +152,17 @@ export class Client {
   private newReader(): StreamReader {
     return new StreamReader({
       open: (el) => this.push({ kind: 'open', el }),
-      element: (el) => this.arrived(el),
+      element: (el) => {
+        // An exception must not leave the parser in the middle of a tag.
+        try {
+          this.arrived(el);
+        } catch (err) {
+          this.failure ??= err as Error;
+          this.wakeAll();
+        }
+      },
       close: () => this.push({ kind: 'closed' }),
-      error: (err) => this.broken(err),
+      error: (err) => this.broken(new Error(`${err.message} in ${this.lastChunk.slice(-600)}`)),
     });
   }
 
@@ -193,6 +207,7 @@ export class Client {
   private failure: Error | undefined;
 
   private arrived(el: El): void {
+    this.watchSm(el);
     if (this.sm && isStanza(el)) this.sm.received++;
     this.history.push(el);
     if (this.autoAck && el.ns === NS.sm && (el.name === 'r' || el.name === 'a')) {
@@ -205,6 +220,10 @@ export class Client {
     if (this.autoPong && el.name === 'iq' && el.attr('type') === 'get' && el.child('ping', NS.ping)) {
       note(this.label, '<', String(el));
       this.sends`<iq type='result' id='${el.need('id')}' to='${el.attr('from') ?? this.ports.domain}'/>`;
+      return;
+    }
+    if (this.ignoreProbeAnswers && el.name === 'presence' && el.attr('type') === 'unavailable' && !el.attr('from')?.includes('/')) {
+      note(this.label, '<', `[ignored] ${el}`);
       return;
     }
     this.push({ kind: 'element', el });
@@ -303,6 +322,28 @@ export class Client {
       acked: 0,
       unacked: [],
     };
+  }
+
+  /** Counting starts with the very element that says so: more may come in the same read. */
+  private watchSm(el: El): void {
+    const inSuccess = (name: string) => (el.name === 'success' && el.ns === NS.sasl2 ? el.child(name, NS.sm) : undefined);
+    const direct = (name: string) => (el.name === name && el.ns === NS.sm ? el : undefined);
+    const enabled = direct('enabled') ?? el.child('bound', NS.bind2)?.child('enabled', NS.sm);
+    if (enabled) this.startSm(enabled);
+    const resumed = direct('resumed') ?? inSuccess('resumed');
+    if (resumed && this.resuming) this.takeOver(this.resuming, Number(resumed.attr('h')));
+  }
+
+  /** Carries the counters of the old connection over and sends again what was not handled (XEP-0198 section 5). */
+  private takeOver(old: Client, h: number): void {
+    this.jid = old.jid;
+    this.label = old.label;
+    this.sm = { ...old.sm!, unacked: [...old.sm!.unacked] };
+    this.takeAck(h);
+    const again = this.sm.unacked;
+    this.sm.unacked = [];
+    this.sm.sent -= again.length;
+    for (const stanza of again) this.send(stanza);
   }
 
   ack(): void {

@@ -1,3 +1,4 @@
+export * from './archive.ts';
 export * from './client.ts';
 export * from './login.ts';
 export * from './match.ts';

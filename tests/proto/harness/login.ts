@@ -131,8 +131,6 @@ export function takeSuccess(c: Client, success: El): void {
   if (success.name !== 'success') throw dialogueError(`${c.label}: SASL2 failed: ${success}`);
   c.jid = success.at('authorization-identifier').text;
   c.label = `${c.label.split('/')[0]}/${c.resource}`;
-  const enabled = success.child('bound', NS.bind2)?.child('enabled', NS.sm);
-  if (enabled) c.startSm(enabled);
 }
 
 export const SM_ENABLE = `<enable xmlns='${NS.sm}' resume='true'/>`;
@@ -160,21 +158,8 @@ export async function enableSm(c: Client, resume = true): Promise<void> {
 export async function resume(old: Client, account: Account, ports: Ports = old.ports): Promise<Client> {
   const c = await Client.connect(old.label, ports, old.transport);
   await authenticate(c, account);
+  c.resuming = old;
   c.sendRaw(x`<resume xmlns='${NS.sm}' h='${old.sm!.received}' previd='${old.sm!.id!}'/>`);
-  const resumed = await c.expect(x`<resumed xmlns='${NS.sm}' previd='${old.sm!.id!}' h='*'/>`);
-  takeOver(c, old, Number(resumed.need('h')));
+  await c.expect(x`<resumed xmlns='${NS.sm}' previd='${old.sm!.id!}' h='*'/>`);
   return c;
-}
-
-/** Carries the counters over to the new connection and sends again what was not handled. */
-export function takeOver(c: Client, old: Client, h: number): void {
-  c.jid = old.jid;
-  c.sm = { ...old.sm!, unacked: [...old.sm!.unacked] };
-  // What followed <resumed/> in the same read came before these counters were in place.
-  for (const item of c.inbox) if (item.kind === 'element' && item.el.ns === NS.client) c.sm.received++;
-  c.takeAck(h);
-  const again = c.sm.unacked;
-  c.sm.unacked = [];
-  c.sm.sent -= again.length;
-  for (const stanza of again) c.send(stanza);
 }
