@@ -30,19 +30,26 @@ static void buf_grow(struct buf *b, size_t need) {
     *b = (struct buf){p, 0, (uint32_t)len, (uint32_t)cap};
 }
 
-char *buf_reserve(struct buf *b, size_t more) {
+/* Moves the content to the front or grows. */
+static void buf_make_room(struct buf *b, size_t more) {
     CHECK(more <= BUF_MAX && buf_len(b) + more <= BUF_MAX);
     size_t len = buf_len(b);
-    if (!b->p || b->cap - b->tail < more) {
-        if (b->p && b->cap - len >= more && b->head >= len) {
-            if (len) memcpy(b->p, b->p + b->head, len);
-            b->head = 0;
-            b->tail = (uint32_t)len;
-        } else {
-            buf_grow(b, len + more);
-        }
+    if (b->p && b->cap - len >= more && b->head >= len) {
+        if (len) memcpy(b->p, b->p + b->head, len);
+        b->head = 0;
+        b->tail = (uint32_t)len;
+    } else {
+        buf_grow(b, len + more);
     }
+}
+
+static inline char *room(struct buf *b, size_t more) {
+    if (!b->p || b->cap - b->tail < more) buf_make_room(b, more);
     return b->p + b->tail;
+}
+
+char *buf_reserve(struct buf *b, size_t more) {
+    return room(b, more);
 }
 
 void buf_commit(struct buf *b, size_t n) {
@@ -52,7 +59,7 @@ void buf_commit(struct buf *b, size_t n) {
 
 void buf_add(struct buf *b, const void *p, size_t len) {
     if (len == 0) return;
-    memcpy(buf_reserve(b, len), p, len);
+    memcpy(room(b, len), p, len);
     b->tail += (uint32_t)len;
 }
 
@@ -61,7 +68,7 @@ void buf_add_str(struct buf *b, struct str s) {
 }
 
 void buf_add_char(struct buf *b, char c) {
-    *buf_reserve(b, 1) = c;
+    *room(b, 1) = c;
     b->tail++;
 }
 

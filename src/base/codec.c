@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/scan.h"
 
 /* --- base64 --- */
 
@@ -144,45 +145,33 @@ size_t utf8_put(char *out, uint32_t c) {
     return len;
 }
 
-#define EACH_BYTE(b) (0x0101010101010101u * (b))
-
-/* How many of the first bytes are ASCII and not below `least`, counted in words of eight. */
-static size_t ascii_run(struct str s, uint64_t least) {
-    size_t i = 0;
-    for (uint64_t word; i + 8 <= s.len; i += 8) {
-        memcpy(&word, s.p + i, 8);
-        /* The top bit of a byte: its own, or the borrow of one below `least` (or, too careful, of a neighbour). */
-        if ((word | (word - EACH_BYTE(least))) & EACH_BYTE(0x80)) break;
-    }
-    return i;
-}
-
-bool utf8_valid(struct str s) {
-    uint32_t c;
-    while (s.len) {
-        size_t n = ascii_run(s, 0);
-        if (n == 0) n = utf8_next(s, &c);
-        if (n == 0) return false;
-        s = str_from(s, n);
-    }
-    return true;
-}
-
 static bool is_xml_char(uint32_t c) {
     return c >= 0x20 ? c != 0xfffe && c != 0xffff : c == '\t' || c == '\n' || c == '\r';
 }
 
-bool utf8_valid_xml(struct str s) {
-    uint32_t c = 0;
-    while (s.len) {
-        size_t n = ascii_run(s, 0x20);
-        if (n == 0) {
-            n = utf8_next(s, &c);
-            if (n == 0 || !is_xml_char(c)) return false;
-        }
-        s = str_from(s, n);
+static bool is_any_char(uint32_t c) {
+    (void)c;
+    return true;
+}
+
+/* Plain ASCII in long strides, the rest one by one. */
+static inline bool all_chars(struct str s, bool (*is_good)(uint32_t c)) {
+    const char *end = s.p + s.len;
+    for (const char *at = s.p; (at = scan_ascii(at, end)) < end;) {
+        uint32_t c = 0;
+        size_t n = utf8_next(str_of(at, (size_t)(end - at)), &c);
+        if (n == 0 || !is_good(c)) return false;
+        at += n;
     }
     return true;
+}
+
+bool utf8_valid(struct str s) {
+    return s.len == 0 || all_chars(s, is_any_char);
+}
+
+bool utf8_valid_xml(struct str s) {
+    return s.len == 0 || all_chars(s, is_xml_char);
 }
 
 /* --- date and time --- */

@@ -17,6 +17,7 @@
 #include "xml/parser.h"
 
 #include "base/codec.h"
+#include "base/scan.h"
 
 #define XMLNS_NS STR("http://www.w3.org/2000/xmlns/")
 
@@ -74,18 +75,22 @@ static inline uint8_t class_of(char c) {
 }
 
 /* Runs over bytes that leave `state` as it is. */
-static const char *frame_skip(uint8_t state, const char *at, const char *end) {
-    if (state == S_TEXT) {
-        const char *lt = memchr(at, '<', (size_t)(end - at));
+static inline const char *frame_skip(uint8_t state, const char *at, const char *end) {
+    const char *lt;
+    switch (state) {
+    case S_TEXT:
+        lt = memchr(at, '<', (size_t)(end - at));
         return lt ? lt : end;
-    }
-    if (state == S_TAG || state == S_END_TAG) {
+    case S_QUOT:
+    case S_APOS:
+        return scan_to(at, end, state == S_QUOT ? '"' : '\'', '<', '<', '<', '<');
+    case S_TAG:
+    case S_END_TAG:
         while (at < end && class_of(*at) <= C_SPACE) at++;
-    } else if (state == S_QUOT || state == S_APOS) {
-        char quote = state == S_QUOT ? '"' : '\'';
-        while (at < end && *at != quote && *at != '<') at++;
+        return at;
+    default:
+        return at;
     }
-    return at;
 }
 
 static enum xml_frame_kind frame_bad(enum xml_error error, enum xml_error *out_error) {
@@ -200,7 +205,7 @@ struct qname {
     struct str raw, prefix, local; /* prefix.p NULL: none */
 };
 
-enum { NAME_START = 1, NAME = 2, SPACE = 4, TEXT_STOP = 8, VALUE_STOP = 16 };
+enum { NAME_START = 1, NAME = 2, SPACE = 4, TEXT_RESOLVE = 8, VALUE_RESOLVE = 16 };
 
 __extension__ static const uint8_t char_flags[256] = {
     ['a' ... 'z'] = NAME_START | NAME,
@@ -210,14 +215,10 @@ __extension__ static const uint8_t char_flags[256] = {
     ['-'] = NAME,
     ['.'] = NAME,
     [' '] = SPACE,
-    ['\t'] = SPACE | VALUE_STOP,
-    ['\n'] = SPACE | VALUE_STOP,
-    ['\r'] = SPACE | VALUE_STOP | TEXT_STOP,
-    ['&'] = TEXT_STOP | VALUE_STOP,
-    ['<'] = TEXT_STOP | VALUE_STOP,
-    [']'] = TEXT_STOP,
-    ['"'] = VALUE_STOP,
-    ['\''] = VALUE_STOP,
+    ['\t'] = SPACE | VALUE_RESOLVE,
+    ['\n'] = SPACE | VALUE_RESOLVE,
+    ['\r'] = SPACE | VALUE_RESOLVE | TEXT_RESOLVE,
+    ['&'] = TEXT_RESOLVE | VALUE_RESOLVE,
 };
 
 static inline bool has_flag(char c, unsigned flag) {
@@ -282,10 +283,14 @@ static bool take_name_char(struct parser *p, unsigned flag) {
 /* A name without colon. */
 static bool take_ncname(struct parser *p, struct str *out) {
     const char *from = p->at;
-    if (!take_name_char(p, NAME_START)) return false;
+    if (p->at < p->end && has_flag(*p->at, NAME_START)) {
+        p->at++;
+    } else if (!take_name_char(p, NAME_START)) {
+        return false;
+    }
     do {
         while (p->at < p->end && has_flag(*p->at, NAME)) p->at++;
-    } while (take_name_char(p, NAME));
+    } while (p->at < p->end && (unsigned char)*p->at >= 0x80 && take_name_char(p, NAME));
     *out = str_of(from, (size_t)(p->at - from));
     return true;
 }
@@ -371,36 +376,50 @@ static enum xml_error resolve_one(struct parser *p, bool in_value, char **to) {
     return XML_OK;
 }
 
-/* From p->at to the next `stop` ('<' or the closing quote), which is not taken; a slice or, where needed, a copy. */
+/* A string being taken: a slice of the input as long as that will do, else a copy. */
+struct taking {
+    const char *from;
+    char *copy, *to; /* NULL: still a slice */
+};
+
+/* From here on a copy, which never gets longer than the input up to `stop`. False: there is no `stop`. */
+static bool taking_copy(struct parser *p, struct taking *t, char stop) {
+    if (t->copy) return true;
+    const char *limit = memchr(p->at, stop, (size_t)(p->end - p->at));
+    if (!limit) return false;
+    t->copy = arena_alloc(p->arena, (size_t)(limit - t->from));
+    memcpy(t->copy, t->from, (size_t)(p->at - t->from));
+    t->to = t->copy + (p->at - t->from);
+    return true;
+}
+
+static void taking_add(struct taking *t, const char *run, size_t len) {
+    if (!t->copy) return;
+    memcpy(t->to, run, len);
+    t->to += len;
+}
+
+/* From p->at to the next `stop` ('<' or the closing quote), which is not taken. */
 static enum xml_error take_resolved(struct parser *p, char stop, struct str *out) {
-    unsigned flag = stop == '<' ? TEXT_STOP : VALUE_STOP;
-    const char *from = p->at;
-    char *copy = NULL, *to = NULL;
+    const bool in_value = stop != '<';
+    const unsigned resolve = in_value ? VALUE_RESOLVE : TEXT_RESOLVE;
+    struct taking t = {.from = p->at};
     for (;;) {
         const char *run = p->at;
-        while (p->at < p->end && !has_flag(*p->at, flag)) p->at++;
-        size_t len = (size_t)(p->at - run);
-        if (copy && len) memcpy(to, run, len), to += len;
+        p->at = scan_to(run, p->end, stop, '&', in_value ? '<' : ']', stop, stop);
+        taking_add(&t, run, (size_t)(p->at - run));
         if (p->at == p->end) return XML_NOT_WELL_FORMED;
         if (*p->at == stop) break;
-        if (*p->at == '<') return XML_NOT_WELL_FORMED;
-        if (*p->at == ']' && str_starts(rest_of(p), STR("]]>"))) return XML_NOT_WELL_FORMED;
-        if (*p->at == ']' || *p->at == '"' || *p->at == '\'') { /* is what it is */
-            if (copy) *to++ = *p->at;
-            p->at++;
+        if (*p->at == '<' || (*p->at == ']' && str_starts(rest_of(p), STR("]]>")))) return XML_NOT_WELL_FORMED;
+        if (!has_flag(*p->at, resolve)) { /* is what it is */
+            taking_add(&t, p->at++, 1);
             continue;
         }
-        if (!copy) {
-            const char *limit = memchr(p->at, stop, (size_t)(p->end - p->at));
-            if (!limit) return XML_NOT_WELL_FORMED;
-            copy = arena_alloc(p->arena, (size_t)(limit - from));
-            memcpy(copy, from, (size_t)(p->at - from));
-            to = copy + (p->at - from);
-        }
-        enum xml_error error = resolve_one(p, stop != '<', &to);
+        if (!taking_copy(p, &t, stop)) return XML_NOT_WELL_FORMED;
+        enum xml_error error = resolve_one(p, in_value, &t.to);
         if (error) return error;
     }
-    *out = copy ? str_of(copy, (size_t)(to - copy)) : str_of(from, (size_t)(p->at - from));
+    *out = t.copy ? str_of(t.copy, (size_t)(t.to - t.copy)) : str_of(t.from, (size_t)(p->at - t.from));
     return XML_OK;
 }
 

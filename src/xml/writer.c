@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#include "base/scan.h"
+
 #define NS_STREAMS STR("http://etherx.jabber.org/streams")
 
 enum { IN_TEXT = 1, IN_VALUE = 2 };
@@ -44,14 +46,15 @@ static struct str escape_of(char c) {
 }
 
 static void escape(struct buf *out, struct str s, unsigned where) {
-    size_t from = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        if (!(special[(unsigned char)s.p[i]] & where)) continue;
-        buf_add(out, s.p + from, i - from);
-        buf_add_str(out, escape_of(s.p[i]));
-        from = i + 1;
+    if (s.len == 0) return;
+    const char *from = s.p, *end = s.p + s.len;
+    for (const char *at = from; (at = scan_to(at, end, '&', '<', '>', '\'', '"')) < end; at++) {
+        if (!(special[(unsigned char)*at] & where)) continue;
+        buf_add(out, from, (size_t)(at - from));
+        buf_add_str(out, escape_of(*at));
+        from = at + 1;
     }
-    if (from < s.len) buf_add(out, s.p + from, s.len - from);
+    buf_add(out, from, (size_t)(end - from));
 }
 
 void xml_escape(struct buf *out, struct str text) {
@@ -99,6 +102,7 @@ static void write_children(struct buf *out, const struct xml_node *n, struct str
 
 static void write_element(struct buf *out, const struct xml_node *n, struct str around_ns, struct str prefix,
                           bool declare_stream) {
+    if (str_eq(n->ns, XML_NS_XML)) prefix = STR("xml:"); /* may be no default namespace */
     buf_add_char(out, '<');
     buf_add_str(out, prefix);
     buf_add_str(out, n->name);

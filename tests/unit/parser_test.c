@@ -38,7 +38,7 @@ static void good_elements(void **state) {
          "<a xmlns='urn:x'><b xmlns:a1='urn:x' a1:c='1' c='2'/></a>"},
         {"<a><p:b xmlns:p='urn:x'/><p:b xmlns:p='urn:y'/></a>", "<a><b xmlns='urn:x'/><b xmlns='urn:y'/></a>"},
         {"<a p:c='1' xmlns:p='urn:x'/>", "<a xmlns:a1='urn:x' a1:c='1'/>"},
-        {"<a xml:lang='en'><xml:b/></a>", "<a xml:lang='en'><b xmlns='http://www.w3.org/XML/1998/namespace'/></a>"},
+        {"<a xml:lang='en'><xml:b><c/></xml:b></a>", "<a xml:lang='en'><xml:b><c/></xml:b></a>"},
         {"<a xmlns:xml='http://www.w3.org/XML/1998/namespace'/>", "<a/>"},
         {"<a.b-c_1><_/></a.b-c_1>", "<a.b-c_1><_/></a.b-c_1>"},
         {"<gr\xc3\xb6\xc3\x9f"
