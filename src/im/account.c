@@ -316,6 +316,16 @@ void account_forget(struct turn *turn, struct account *a) {
     if (account_is_idle(a)) account_free(a);
 }
 
+void accounts_free(struct im *im) {
+    size_t at = 0;
+    for (struct account *a; (a = map_next(&im->accounts, &at));) {
+        CHECK(a->session_count == 0);
+        a->jobs = 0;
+        account_free(a);
+    }
+    map_free(&im->accounts);
+}
+
 void account_end_sessions(struct turn *turn, struct account *a, struct session *except, int stream_error, struct str text) {
     LIST_EACH(&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);

@@ -149,6 +149,8 @@ void account_mark_flush(struct turn *turn, struct account *a);
 void accounts_sweep(struct loop_timer *timer, int64_t now_ms);
 /* The account was deleted or its password changed elsewhere: ends its sessions (but `except`) and forgets it. */
 void account_end_sessions(struct turn *turn, struct account *a, struct session *except, int stream_error, struct str text);
+/* At the very end: all that is still in memory. */
+void accounts_free(struct im *im);
 void account_forget(struct turn *turn, struct account *a);
 
 #endif

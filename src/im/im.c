@@ -40,8 +40,8 @@ struct im *im_new(struct server *server, struct shard *shard) {
 /* After the thread has ended: what is still in memory is dropped. */
 void im_free(struct im **im) {
     if (!*im) return;
+    accounts_free(*im);
     block_cipher_free(&(*im)->ids);
-    map_free(&(*im)->accounts);
     free((*im)->sessions);
     free((*im)->session_gens);
     free(*im);

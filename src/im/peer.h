@@ -16,8 +16,8 @@
 struct peer;
 
 struct peer_events {
-    /* The opening of a stream: <stream:stream/> or <open/>. */
-    void (*header)(struct turn *turn, void *owner, const struct xml_node *header);
+    /* The opening of a stream: <stream:stream/> or <open/>; default_ns: what it declared for its content. */
+    void (*header)(struct turn *turn, void *owner, const struct xml_node *header, struct str default_ns);
     /* One top-level element; `len` its bytes on the wire. */
     void (*element)(struct turn *turn, void *owner, struct xml_node *el, size_t len);
     /* The other side closed the stream in order. */

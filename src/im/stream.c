@@ -265,7 +265,7 @@ static void stream_inline(struct turn *turn, struct stream *stream) {
 
 /* --- events of the peer --- */
 
-static void on_header(struct turn *turn, void *owner, const struct xml_node *header) {
+static void on_header(struct turn *turn, void *owner, const struct xml_node *header, struct str default_ns) {
     struct stream *stream = owner;
     struct str lang = xml_attr_ns(header, XML_NS_XML, STR("lang"));
     if (lang.p && lang.len < sizeof stream->lang) {
@@ -279,6 +279,8 @@ static void on_header(struct turn *turn, void *owner, const struct xml_node *hea
     struct str domain;
     if (stream->session || stream->opened) {
         stream_fail(turn, stream, STREAM_ERR_NOT_WELL_FORMED, STR("The stream is open already."));
+    } else if (!str_eq(default_ns, NS_CLIENT)) {
+        stream_fail(turn, stream, STREAM_ERR_INVALID_NAMESPACE, STR_NONE);
     } else if (!to.p || jid_prepare_domain(turn->arena, to, &domain) || !str_eq(domain, server_domain(stream->im))) {
         stream_fail(turn, stream, STREAM_ERR_HOST_UNKNOWN, STR_NONE);
     } else {

@@ -119,7 +119,16 @@ void conn_free(struct conn **slot) {
     buf_free(&conn->in);
     buf_free(&conn->out);
     free(conn->end);
+    if (conn->limits->on_free) conn->limits->on_free(conn->limits->arg, &conn->peer);
     free(conn);
+}
+
+void conn_set_peer(struct conn *conn, const struct net_address *peer) {
+    conn->peer = *peer;
+}
+
+void conn_set_limits(struct conn *conn, const struct conn_limits *limits) {
+    conn->limits = limits;
 }
 
 /* --- what is next --- */

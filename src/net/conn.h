@@ -54,10 +54,14 @@ struct conn_limits {
     uint32_t out_high;   /* above this conn_is_full is true until drained */
     uint32_t out_max;    /* above this the conn is broken with ERR_LIMIT */
     uint32_t turn_max;   /* bytes read from it in one turn of the loop (fairness) */
+    void (*on_free)(void *arg, const struct net_address *peer); /* from conn_free, on its thread; NULL: nothing */
+    void *arg;
 };
 
 /* Takes the fd (non-blocking, TCP_NODELAY set here). Not yet on a loop. `owner` is the caller's, see conn_owner. limits must outlive it. */
 struct conn *conn_new(int fd, const struct net_address *peer, const struct conn_limits *limits);
+/* Other limits from now on (a connection that has signed in). */
+void conn_set_limits(struct conn *conn, const struct conn_limits *limits);
 void conn_free(struct conn **conn); /* closes the fd at once; idempotent on NULL */
 
 /* On to a loop, with these callbacks; not paused. Unread bytes are offered at once (in the next turn), so none is lost on the way. */
@@ -79,6 +83,8 @@ int conn_start_tls(struct conn *conn, struct tls_context *ctx);
 void conn_peek(struct conn *conn, bool on);
 const struct tls *conn_tls(const struct conn *conn); /* NULL: plain */
 const struct net_address *conn_peer(const struct conn *conn);
+/* A trusted proxy has told who it is. */
+void conn_set_peer(struct conn *conn, const struct net_address *peer);
 
 void conn_write(struct conn *conn, struct str bytes);
 /* Two pieces as one (a frame header and its content). */
