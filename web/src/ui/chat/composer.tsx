@@ -50,6 +50,8 @@ export function Composer({ chat }: { chat: Chat }) {
     const el = field.current;
     if (!el) return;
     const most = (el.closest('.main')?.clientHeight ?? innerHeight) * 0.4;
+    // An empty field has the direction of the interface, so that its placeholder stands where one begins.
+    el.dir = el.value ? 'auto' : '';
     el.style.height = 'auto';
     el.style.height = `${Math.min(el.scrollHeight, most)}px`;
     el.style.overflowY = el.scrollHeight > most ? 'auto' : 'hidden';
@@ -168,7 +170,6 @@ export function Composer({ chat }: { chat: Chat }) {
               <textarea
                 ref={field}
                 rows={1}
-                dir="auto"
                 aria-label={t('composer.label', { name })}
                 aria-autocomplete="list"
                 aria-controls={complete.open ? 'complete' : undefined}

@@ -24,7 +24,9 @@ function Sub({ chat }: { chat: Chat }) {
       ? t('contact.asked')
       : isConnected(session) && sees
         ? presenceText(availability, text)
-        : chat.address;
+        : contact
+          ? chat.address
+          : t('contact.stranger');
   return (
     <span class="chat-sub clip" dir="auto">
       {sub}

@@ -188,7 +188,7 @@ export function Details({ chat }: { chat: Chat }) {
           <h3>
             <bdi>{name}</bdi>
           </h3>
-          {!self && (
+          {!self && name !== chat.address && (
             <p dir="ltr" class="selectable">
               {chat.address}
             </p>

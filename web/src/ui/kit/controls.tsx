@@ -123,7 +123,7 @@ export function Field(props: FieldProps) {
           autoComplete={props.autoComplete ?? 'off'}
           autoCapitalize="none"
           spellcheck={false}
-          dir={type === 'text' ? 'auto' : 'ltr'}
+          dir={type !== 'text' ? 'ltr' : value ? 'auto' : undefined}
           placeholder={props.placeholder}
           maxLength={props.maxLength}
           aria-required={props.required || undefined}

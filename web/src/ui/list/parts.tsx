@@ -28,7 +28,7 @@ export function SearchField({ label, placeholder, value, keys, onInput, onEnter 
         placeholder={placeholder}
         autoComplete="off"
         spellcheck={false}
-        dir="auto"
+        dir={value ? 'auto' : undefined}
         value={value}
         onInput={(event) => onInput(event.currentTarget.value)}
         onKeyDown={(event) => {

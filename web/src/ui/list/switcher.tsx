@@ -14,7 +14,15 @@ import { switcherOpen } from './switcher-state';
 
 const MOST = 50;
 
-function Option({ address, id, chosen, pick }: { address: Address; id: string; chosen: boolean; pick(): void }) {
+interface OptionProps {
+  address: Address;
+  id: string;
+  chosen: boolean;
+  point(): void;
+  pick(): void;
+}
+
+function Option({ address, id, chosen, point, pick }: OptionProps) {
   const session = useSession();
   const chat = session.chat(address);
   const self = chat.kind === 'self';
@@ -23,7 +31,14 @@ function Option({ address, id, chosen, pick }: { address: Address; id: string; c
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are handled by the field that owns the list.
     // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field (aria-activedescendant).
-    <div id={id} role="option" aria-selected={chosen} class={`menu-item ${chosen ? 'cur' : ''}`} onClick={pick}>
+    <div
+      id={id}
+      role="option"
+      aria-selected={chosen}
+      class={`menu-item ${chosen ? 'cur' : ''}`}
+      onPointerMove={point}
+      onClick={pick}
+    >
       <Avatar
         name={chatName(chat)}
         address={address}
@@ -99,7 +114,7 @@ function SwitcherBody({ close }: { close(): void }) {
           placeholder={t('switcher.placeholder')}
           autoComplete="off"
           spellcheck={false}
-          dir="auto"
+          dir={query ? 'auto' : undefined}
           value={query}
           onInput={(event) => {
             setQuery(event.currentTarget.value);
@@ -110,7 +125,14 @@ function SwitcherBody({ close }: { close(): void }) {
       </div>
       <div class="switch-list" id="switch-list" role="listbox" aria-label={t('switcher.results')} ref={list}>
         {found.map((address, i) => (
-          <Option key={address} address={address} id={`switch-${i}`} chosen={i === at} pick={() => pick(i)} />
+          <Option
+            key={address}
+            address={address}
+            id={`switch-${i}`}
+            chosen={i === at}
+            point={() => setAt(i)}
+            pick={() => pick(i)}
+          />
         ))}
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: as above. */}
         {/* biome-ignore lint/a11y/useFocusableInteractive: as above. */}
@@ -119,6 +141,7 @@ function SwitcherBody({ close }: { close(): void }) {
           role="option"
           aria-selected={at === last}
           class={`menu-item ${at === last ? 'cur' : ''}`}
+          onPointerMove={() => setAt(last)}
           onClick={() => pick(last)}
         >
           <span class="pad">

@@ -37,7 +37,7 @@ function StatusText() {
             <input
               id="status-text"
               type="text"
-              dir="auto"
+              dir={value ? 'auto' : undefined}
               maxLength={200}
               placeholder={t('profile.statusPlaceholder')}
               value={value}
