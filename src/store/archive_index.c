@@ -138,7 +138,8 @@ static int settled_write(struct db *db, int64_t message) {
 int archive_index_tidy(struct db *db) {
     struct archive_index *index = index_of(db);
     int err = 0;
-    while (!err && index && index->late_rows > LATE_ROWS_MAX) {
+    int64_t rows_max = index && index->shared->rows_max ? index->shared->rows_max : LATE_ROWS_MAX;
+    while (!err && index && index->late_rows > rows_max) {
         err = bucket_settle(index, index->hand++);
         if (err || index->hand < ARCHIVE_BUCKETS) continue;
         err = settled_write(db, index->sweep_mark); /* all that was there when this sweep began */

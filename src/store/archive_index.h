@@ -13,6 +13,7 @@
 struct archive_shared {
     atomic_uint late[ARCHIVE_BUCKETS]; /* rows, by account */
     atomic_uint_fast64_t epoch;        /* rises whenever rows come into order */
+    uint32_t rows_max;                 /* how many may be late; 0: the default */
 };
 
 struct archive_index;

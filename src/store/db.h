@@ -19,6 +19,7 @@ struct db_options {
     bool read_only;
     bool sync_off; /* tests/faults only: synchronous=OFF, to prove that the power-cut test notices */
     const char *vfs; /* NULL: the default; tests give their shim's name */
+    uint32_t checkpoint_pages; /* how long a log db_tidy lets be; 0: the default */
 };
 
 int db_open(const struct db_options *options, struct db **out);

@@ -43,7 +43,8 @@ struct db {
     uint32_t cache_count, cache_cap;
     bool read_only;
     bool in_transaction; /* as we believe */
-    int log_pages;       /* in the WAL after the last commit */
+    int log_pages, log_pages_max; /* in the WAL after the last commit; when db_tidy folds it back */
+    int logged_code; /* of the failure that the log knows of */
     struct db_companion *companion;
 };
 
@@ -59,13 +60,14 @@ static bool is_not_unique(int extended) {
            extended == SQLITE_CONSTRAINT_ROWID;
 }
 
-/* Logs it, unless it is an answer; 0 for success. */
+/* Logs it, unless it is an answer or said already since something last went well; 0 for success. */
 static int db_error(struct db *db, int rc, const char *what) {
     if (rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW) return 0;
     if (is_not_unique(sqlite3_extended_errcode(db->handle))) return ERR_EXISTS;
-    int err = disk_is_full(db->handle, rc & 0xff) ? ERR_FULL : ERR_STORE;
-    LOG(LOG_ERROR, "database_failed", F_ERR("as", err), F_INT("code", sqlite3_extended_errcode(db->handle)),
-        F_C("message", sqlite3_errmsg(db->handle)), F_C("at", what));
+    int err = disk_is_full(db->handle, rc & 0xff) ? ERR_FULL : ERR_STORE, code = sqlite3_extended_errcode(db->handle);
+    if (code != db->logged_code)
+        LOG(LOG_ERROR, "database_failed", F_ERR("as", err), F_INT("code", code), F_C("message", sqlite3_errmsg(db->handle)), F_C("at", what));
+    db->logged_code = code;
     return err;
 }
 
@@ -102,6 +104,7 @@ int db_open(const struct db_options *options, struct db **out) {
     struct db *db = calloc(1, sizeof *db);
     CHECK(db);
     db->read_only = options->read_only;
+    db->log_pages_max = options->checkpoint_pages ? (int)options->checkpoint_pages : CHECKPOINT_PAGES;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
                 (options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     int err = db_error(db, sqlite3_open_v2(options->path, &db->handle, flags, options->vfs), "open");
@@ -151,6 +154,7 @@ int db_commit(struct db *db) {
         return err;
     }
     db->in_transaction = false;
+    db->logged_code = 0;
     if (db->companion) db->companion->ended(db->companion, true);
     return 0;
 }
@@ -170,7 +174,7 @@ struct db_companion *db_companion(const struct db *db) {
 }
 
 void db_tidy(struct db *db) {
-    if (db->log_pages < CHECKPOINT_PAGES) return;
+    if (db->log_pages < db->log_pages_max) return;
     db->log_pages = 0; /* whatever comes of it, the next try is as many pages away */
     int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc != SQLITE_BUSY) db_error(db, rc, "checkpoint");
