@@ -510,7 +510,11 @@ static void conn_work(struct loop_deferred *deferred) {
 /* --- moving --- */
 
 void conn_attach(struct conn *conn, struct loop *loop, const struct conn_ops *ops, void *owner) {
-    CHECK(!conn->loop && conn->phase != PHASE_ENDED);
+    CHECK(!conn->loop);
+    if (conn->phase == PHASE_ENDED) { /* on its way between two owners: the new one is told, too */
+        conn->phase = PHASE_EOF;
+        if (!conn->err) conn->err = ERR_CLOSED;
+    }
     conn->loop = loop;
     conn->ops = ops;
     conn->owner = owner;

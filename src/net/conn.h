@@ -64,7 +64,8 @@ struct conn *conn_new(int fd, const struct net_address *peer, const struct conn_
 void conn_set_limits(struct conn *conn, const struct conn_limits *limits);
 void conn_free(struct conn **conn); /* closes the fd at once; idempotent on NULL */
 
-/* On to a loop, with these callbacks; not paused. Unread bytes are offered at once (in the next turn), so none is lost on the way. */
+/* On to a loop, with these callbacks; not paused. Unread bytes are offered at once (in the next turn), so none is lost on the way. One
+ * that has ended tells its new owner, too. */
 void conn_attach(struct conn *conn, struct loop *loop, const struct conn_ops *ops, void *owner);
 /* Off its loop. Pending output moves along and is sent by the next loop. */
 void conn_detach(struct conn *conn);

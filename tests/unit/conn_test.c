@@ -607,6 +607,32 @@ static void test_ends_that_travel(void **state) {
     party_shut(&p);
 }
 
+static void keep_closed(struct conn *conn, int err) {
+    struct party *p = conn_owner(conn);
+    p->drains = err; /* and nothing is freed */
+}
+
+static const struct conn_ops keep_ops = {party_data, party_drain, party_secure, keep_closed};
+
+static void test_one_that_has_ended_tells_its_next_owner(void **state) {
+    (void)state;
+    struct party p;
+    party_open(&p);
+    conn_set_owner(p.conn, &keep_ops, &p);
+    turns(1);
+    close(p.peer);
+    p.peer = -1;
+    turns(2);
+    assert_int_equal(p.drains, ERR_CLOSED);
+    conn_pause(p.conn), conn_resume(p.conn), conn_write(p.conn, STR("x")), conn_close(p.conn, 1), conn_ask_drain(p.conn);
+    turns(2);
+    conn_detach(p.conn);
+    conn_attach(p.conn, loop, &party_ops, &p);
+    turns(2);
+    assert_int_equal(p.closed, ERR_CLOSED);
+    party_shut(&p);
+}
+
 /* One owner frees the other's connection, whose event is in the same batch and whose work is in the same round. */
 static struct party *victim;
 
@@ -698,6 +724,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_new_owner_gets_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_detach_from_on_drain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ends_that_travel, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_has_ended_tells_its_next_owner, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_another_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_peek_leaves_the_rest_in_the_socket, set_up, tear_down),
     };
