@@ -203,7 +203,7 @@ describe('to a full JID that is there (8.5.3.1)', () => {
   test('iq answers nobody asked for are not passed on to strangers as news, and never answered', async () => {
     const [sender, there] = await stage.castWith({ presence: true }, 'sender', 'there');
     sender.sends`<iq type='result' id='unasked' to='${there}'/>`;
-    sender.sends`<iq type='error' id='unasked2' to='${there}'>${{ jid: '' }}<error type='cancel'><gone xmlns='${NS.stanzas}'/></error></iq>`;
+    sender.sends`<iq type='error' id='unasked2' to='${there}'><error type='cancel'><gone xmlns='${NS.stanzas}'/></error></iq>`;
     await sender.receivesNothing(there);
   });
 });

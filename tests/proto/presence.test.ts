@@ -28,9 +28,7 @@ describe('initial presence (4.2)', () => {
     const phone = await stage.signIn(a, { resource: 'phone' });
     phone.sends`<presence><show>away</show><status xml:lang='de'>unterwegs</status><priority>5</priority><e xmlns='urn:example:ext'/></presence>`;
     const seen = x`<presence from='${phone}'><show>away</show><status xml:lang='de'>unterwegs</status><priority>5</priority><e xmlns='urn:example:ext'/></presence>`;
-    await bob.receives`<presence from='${phone}' to='${b.jid}'><show>away</show></presence>`.catch(async (e) => {
-      throw e;
-    });
+    await bob.receives`<presence from='${phone}' to='${b.jid}'><show>away</show></presence>`;
     await desk.pick(seen);
     await phone.pick(seen);
     // The others' presence comes to the new resource, whoever answered the probe.
@@ -224,11 +222,9 @@ describe('directed presence (4.6)', () => {
     const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
     alice.sends`<presence to='${bob}'/>`;
     await bob.receives`<presence from='${alice}'/>`;
-    const got = await bob.iq('get', `<query xmlns='${NS.info}'/>`, alice.jid).catch((e) => e as Error);
-    // The request has reached the client, which does not answer here: nothing else is asked of this test.
-    expect(got).toBeInstanceOf(Error);
+    bob.sends`<iq type='get' id='who' to='${alice}'><query xmlns='${NS.info}'/></iq>`;
     await alice.pick(x`<iq type='get' from='${bob}'><query xmlns='${NS.info}'/></iq>`);
-  }, 20_000);
+  });
 });
 
 describe('capabilities (XEP-0115)', () => {
