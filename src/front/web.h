@@ -28,5 +28,6 @@ int web_files_load(const char *dir, struct web_files **out);
 void web_files_free(struct web_files **files);
 /* Prometheus text of this server. */
 void metrics_write(struct server *server, struct buf *out);
+uint64_t metrics_rss_bytes(void); /* resident memory of this process */
 
 #endif

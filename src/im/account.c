@@ -445,6 +445,7 @@ static void sweep_marks(struct turn *turn, struct im *im) {
 void accounts_sweep(struct loop_timer *timer, int64_t now_ms) {
     struct im *im = CONTAINER_OF(timer, struct im, sweep);
     struct turn *turn = &im->shard->turn;
+    im_show(im);
     sweep_marks(turn, im);
     LIST_EACH(&im->idle_accounts, at, after) {
         struct account *a = CONTAINER_OF(at, struct account, idle);

@@ -37,6 +37,21 @@ struct im *im_new(struct server *server, struct shard *shard) {
     return im;
 }
 
+void im_show(struct im *im) {
+    struct im_shown *s = &im->shown;
+    const struct {
+        atomic_uint_fast64_t *to;
+        uint64_t value;
+    } counts[] = {
+        {&s->sessions, im->session_count},      {&s->accounts, im->accounts.count},   {&s->stanzas_in, im->stanzas_in},
+        {&s->stanzas_out, im->stanzas_out},     {&s->messages_kept, im->messages_kept},
+        {&s->messages_delivered, im->messages_delivered}, {&s->logins, im->logins}, {&s->resumes, im->resumes},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        atomic_store_explicit(counts[i].to, counts[i].value, memory_order_relaxed);
+    }
+}
+
 /* After the thread has ended: what is still in memory is dropped. */
 void im_free(struct im **im) {
     if (!*im) return;

@@ -31,6 +31,23 @@ struct server {
     void *front; /* struct front (front/front.h) */
 };
 
+/* What a shard tells other threads (metrics, confabctl stats), a second old at most: name, kind of number, what it is. */
+#define IM_COUNTS(X)                                                                                                   \
+    X(sessions, "gauge", "Sessions, with those that wait to be resumed")                                               \
+    X(accounts, "gauge", "Accounts in memory")                                                                         \
+    X(stanzas_in, "counter", "Stanzas that clients sent")                                                              \
+    X(stanzas_out, "counter", "Stanzas for clients")                                                                   \
+    X(messages_kept, "counter", "Messages that went into archives")                                                    \
+    X(messages_delivered, "counter", "Copies of messages handed to sessions")                                          \
+    X(logins, "counter", "Streams signed in")                                                                          \
+    X(resumes, "counter", "Sessions resumed")
+
+struct im_shown {
+#define IM_SHOWN_(name, kind, text) atomic_uint_fast64_t name;
+    IM_COUNTS(IM_SHOWN_)
+#undef IM_SHOWN_
+};
+
 struct im {
     struct shard *shard;
     struct server *server;
@@ -47,11 +64,14 @@ struct im {
     struct link gathers;
     /* Counted for stats and metrics. */
     uint64_t stanzas_in, stanzas_out, messages_kept, messages_delivered, logins, resumes;
+    struct im_shown shown;
 };
 
 /* The heart of one shard: its part of the tables, and the messages that it understands. */
 struct im *im_new(struct server *server, struct shard *shard);
 void im_free(struct im **im);
+/* Copies the counts to `shown`: every second, and for who wants to know it now. */
+void im_show(struct im *im);
 static inline struct im *im_of(struct turn *turn) {
     return (struct im *)turn->shard->im;
 }
