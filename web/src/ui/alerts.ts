@@ -1,6 +1,6 @@
 // What reaches the reader who looks elsewhere: the number in the title, and a sound.
 import { effect } from '@preact/signals';
-import type { App } from '../store/model';
+import type { Address, App, Session } from '../store/model';
 import { t } from './i18n';
 import { route } from './router';
 
@@ -32,6 +32,11 @@ export function playSound(): void {
   }
 }
 
+function nameOf(session: Session, address: Address): string {
+  void session.contactsVersion.value;
+  return session.contact(address)?.name ?? address;
+}
+
 /** Runs as long as the app does. */
 export function startAlerts(app: App): void {
   const total = () => {
@@ -45,7 +50,8 @@ export function startAlerts(app: App): void {
     const count = total();
     const session = app.session.value;
     const open = session && route.value.chat;
-    const name = open ? (open === session.account.address ? t('notes.name') : session.chat(open).name.value) : '';
+    // By the contact, not by the chat: while accounts change, this must not make a chat in the wrong one.
+    const name = !open ? '' : open === session.account.address ? t('notes.name') : nameOf(session, open);
     const title = name ? `${name} · Confab` : 'Confab';
     document.title = count > 0 ? `(${count > 99 ? '99+' : count}) ${title}` : title;
   });

@@ -12,6 +12,9 @@ export const helpOpen = signal(false);
 const find = (selector: string) => document.querySelector<HTMLElement>(selector);
 const visible = (el: HTMLElement | null) => el !== null && el.offsetParent !== null;
 
+/** Pressed a second time, Ctrl+F is the browser's own. */
+const canSearch = () => visible(find('.search-field')) && document.activeElement !== find('.search-field');
+
 function step(session: Session, by: 1 | -1, unreadOnly: boolean): void {
   const order = session.chatOrder.peek();
   const at = route.peek().chat ? order.indexOf(route.peek().chat!) : by > 0 ? -1 : order.length;
@@ -70,8 +73,7 @@ export function startShortcuts(session: () => Session | undefined): () => void {
     if (command && !event.shiftKey && !event.altKey && key === 'k') switcherOpen.value = !switcherOpen.peek();
     else if (inDialog || menuIsOpen()) return;
     else if (command && key === '/') helpOpen.value = true;
-    else if (command && !event.shiftKey && key === 'f' && visible(find('.search-field')))
-      find('.search-field')?.focus();
+    else if (command && !event.shiftKey && key === 'f' && canSearch()) find('.search-field')?.focus();
     else if (event.key === 'F6') nextArea(event.shiftKey ? -1 : 1);
     else if (event.altKey && !command && (key === 'arrowdown' || key === 'arrowup'))
       step(here, key === 'arrowdown' ? 1 : -1, event.shiftKey);

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Key, t } from '../i18n';
 import { Icon } from '../kit/icon';
+import { touch } from '../look';
 import { type Emoji, emojiTable, findEmoji, type Group, loadEmoji, recentEmoji, usedEmoji } from './table';
 
 const TABS: [Group, string][] = [
@@ -70,7 +71,8 @@ export function EmojiPicker({ pick, close }: Props) {
   const table = emojiTable.value;
   useEffect(() => {
     void loadEmoji();
-    field.current?.focus();
+    // On a phone the keyboard would cover what one came to look at.
+    if (!touch.matches) field.current?.focus();
     const outside = (event: PointerEvent) => {
       const at = event.target as Element;
       if (!box.current?.contains(at) && !at.closest('.emoji-button')) close();

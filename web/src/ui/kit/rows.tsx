@@ -65,6 +65,22 @@ export function Rows<T>(props: Props<T>) {
     return () => observer.disconnect();
   }, []);
 
+  const reveal = (i: number) => {
+    const outer = scroller.current!;
+    const top = tops[i]! + inner.current!.offsetTop;
+    const height = heightOf(items[i]!);
+    if (top < outer.scrollTop) outer.scrollTop = i === 0 ? 0 : top;
+    else if (top + height > outer.scrollTop + outer.clientHeight)
+      outer.scrollTop = top + height - outer.clientHeight + 8;
+  };
+  // What is open elsewhere (Alt+Down, a link) is in sight here, and is where Tab leads.
+  useEffect(() => {
+    const i = props.current === undefined ? -1 : items.findIndex((item) => keyOf(item) === props.current);
+    if (i < 0 || inner.current?.contains(document.activeElement)) return;
+    setActive(undefined);
+    reveal(i);
+  }, [props.current]);
+
   const from = Math.max(0, at(view.top) - OVER);
   const to = Math.min(items.length, at(view.top + view.height) + 1 + OVER);
   const shown: number[] = [];
@@ -89,11 +105,7 @@ export function Rows<T>(props: Props<T>) {
     let i = to;
     while (i >= 0 && i < items.length && !focusable(items[i]!)) i += step;
     if (i < 0 || i >= items.length) return;
-    const outer = scroller.current!;
-    const top = tops[i]! + inner.current!.offsetTop;
-    if (top < outer.scrollTop) outer.scrollTop = i === 0 ? 0 : top;
-    else if (top + heightOf(items[i]!) > outer.scrollTop + outer.clientHeight)
-      outer.scrollTop = top + heightOf(items[i]!) - outer.clientHeight + 8;
+    reveal(i);
     wantsFocus.current = true;
     setActive(keyOf(items[i]!));
     look();
