@@ -58,6 +58,7 @@ build_web() {
         -printf '%p %s %T@\n' 2>/dev/null | sort | sha256sum)
     [ -d web/dist ] && [ "$stamp" = "$(cat build/web.stamp 2>/dev/null)" ] && return 0
     (cd web && npm run --silent build) || return 1
+    node tools/precompress.mjs web/dist || return 1
     mkdir -p build
     printf '%s\n' "$stamp" >build/web.stamp
 }
