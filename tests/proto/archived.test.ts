@@ -5,7 +5,8 @@ import { bodies, NS, page, useServer, x } from './harness/index.ts';
 
 const stage = useServer();
 
-const ENCRYPTED = "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/><payload>cGF5bG9hZA==</payload></encrypted>";
+const ENCRYPTED =
+  "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/><payload>cGF5bG9hZA==</payload></encrypted>";
 
 const KEPT: [string, string, string][] = [
   ['a chat message with a body', 'chat', '<body>hi</body>'],
@@ -26,7 +27,11 @@ const NOT_KEPT: [string, string, string][] = [
   ['what asks for it (0334)', 'chat', `<body>psst</body><no-store xmlns='${NS.hints}'/>`],
   ['nothing at all', 'chat', ''],
   ['a subject alone', 'normal', "<x xmlns='urn:example:unknown'/>"],
-  ['an error', 'error', "<body>hi</body><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"],
+  [
+    'an error',
+    'error',
+    "<body>hi</body><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+  ],
 ];
 
 describe('kept, in both archives', () => {
@@ -117,7 +122,8 @@ describe('stanza-id', () => {
     const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
     const live: string[] = [];
     for (let i = 0; i < 30; i++) alice.sends`<message to='${bob}' type='chat' id='r${i}'><body>${i}</body></message>`;
-    for (let i = 0; i < 30; i++) live.push((await bob.receives`<message type='chat' id='r${i}'/>`).at('stanza-id').need('id'));
+    for (let i = 0; i < 30; i++)
+      live.push((await bob.receives`<message type='chat' id='r${i}'/>`).at('stanza-id').need('id'));
     expect((await page(bob, { max: 50 })).results.map((r) => r.id)).toEqual(live);
   });
 });

@@ -5,9 +5,16 @@ import { type Client, type El, NS, page, useServer, x } from './harness/index.ts
 
 const stage = useServer();
 
-const block = (...jids: string[]) => `<block xmlns='${NS.blocking}'>${jids.map((j) => x`<item jid='${j}'/>`).join('')}</block>`;
-const unblock = (...jids: string[]) => `<unblock xmlns='${NS.blocking}'>${jids.map((j) => x`<item jid='${j}'/>`).join('')}</unblock>`;
-const blocklist = async (c: Client) => (await c.get(`<blocklist xmlns='${NS.blocking}'/>`)).at('blocklist').all('item').map((i) => i.need('jid')).sort();
+const block = (...jids: string[]) =>
+  `<block xmlns='${NS.blocking}'>${jids.map((j) => x`<item jid='${j}'/>`).join('')}</block>`;
+const unblock = (...jids: string[]) =>
+  `<unblock xmlns='${NS.blocking}'>${jids.map((j) => x`<item jid='${j}'/>`).join('')}</unblock>`;
+const blocklist = async (c: Client) =>
+  (await c.get(`<blocklist xmlns='${NS.blocking}'/>`))
+    .at('blocklist')
+    .all('item')
+    .map((i) => i.need('jid'))
+    .sort();
 const presences = (got: El[]) => got.filter((e) => e.name === 'presence').map((e) => [e.attr('from'), e.attr('type')]);
 
 async function friends(): Promise<[Client, Client]> {
@@ -54,7 +61,9 @@ describe('the list', () => {
     await one.pick(`<iq type='set'><block xmlns='${NS.blocking}'><item jid='romeo@montague.example'/></block></iq>`);
     await two.pick(`<iq type='set'><block xmlns='${NS.blocking}'><item jid='romeo@montague.example'/></block></iq>`);
     await one.set(unblock('romeo@montague.example'));
-    await two.pick(`<iq type='set'><unblock xmlns='${NS.blocking}'><item jid='romeo@montague.example'/></unblock></iq>`);
+    await two.pick(
+      `<iq type='set'><unblock xmlns='${NS.blocking}'><item jid='romeo@montague.example'/></unblock></iq>`,
+    );
     await one.set(block('romeo@montague.example'));
     await two.pick(`<iq type='set'><block xmlns='${NS.blocking}'/></iq>`);
     await one.set(unblock());
@@ -84,7 +93,10 @@ describe('the list', () => {
 
   test('is announced', async () => {
     const [alice] = await stage.cast('alice');
-    const features = (await alice.get(`<query xmlns='${NS.info}'/>`, stage.domain)).at('query').all('feature').map((f) => f.attr('var'));
+    const features = (await alice.get(`<query xmlns='${NS.info}'/>`, stage.domain))
+      .at('query')
+      .all('feature')
+      .map((f) => f.attr('var'));
     expect(features).toContain(NS.blocking);
   });
 
@@ -98,23 +110,26 @@ describe('the list', () => {
 });
 
 describe('what the blocked one sends', () => {
-  test.each(['chat', 'normal', 'headline'])('a message %s is refused, as by somebody who does not exist, and not archived', async (type) => {
-    const [alice, bob] = await friends();
-    await alice.set(block(bob.bare));
-    await bob.settle(alice);
-    for (const to of [alice.bare, alice.jid]) {
-      bob.sends`<message to='${to}' type='${type}' id='m'><body>let me in</body></message>`;
-      const back = (await bob.settle(alice)).filter((e) => e.name === 'message');
-      if (type !== 'headline') {
-        expect(back.length).toBe(1);
-        await bob.fails(back[0]!, 'cancel', 'service-unavailable');
-        // Nothing in it says that it was a block.
-        expect(String(back[0])).not.toContain('block');
+  test.each(['chat', 'normal', 'headline'])(
+    'a message %s is refused, as by somebody who does not exist, and not archived',
+    async (type) => {
+      const [alice, bob] = await friends();
+      await alice.set(block(bob.bare));
+      await bob.settle(alice);
+      for (const to of [alice.bare, alice.jid]) {
+        bob.sends`<message to='${to}' type='${type}' id='m'><body>let me in</body></message>`;
+        const back = (await bob.settle(alice)).filter((e) => e.name === 'message');
+        if (type !== 'headline') {
+          expect(back.length).toBe(1);
+          await bob.fails(back[0]!, 'cancel', 'service-unavailable');
+          // Nothing in it says that it was a block.
+          expect(String(back[0])).not.toContain('block');
+        }
       }
-    }
-    await alice.receivesNothing(bob);
-    expect((await page(alice)).results).toEqual([]);
-  });
+      await alice.receivesNothing(bob);
+      expect((await page(alice)).results).toEqual([]);
+    },
+  );
 
   test('does not wait for the next sign-in', async () => {
     const [a, b] = await stage.accounts('alice', 'bob');
@@ -168,7 +183,12 @@ describe('what the blocked one sends', () => {
     await alice.set(block(bob.bare));
     await bob.settle(alice);
     const to = where === 'the full JID' ? alice.jid : alice.bare;
-    for (const child of [`<query xmlns='${NS.info}'/>`, `<ping xmlns='${NS.ping}'/>`, "<vCard xmlns='vcard-temp'/>", "<query xmlns='jabber:iq:last'/>"]) {
+    for (const child of [
+      `<query xmlns='${NS.info}'/>`,
+      `<ping xmlns='${NS.ping}'/>`,
+      "<vCard xmlns='vcard-temp'/>",
+      "<query xmlns='jabber:iq:last'/>",
+    ]) {
       await bob.fails(bob.iq('get', child, to), 'cancel', 'service-unavailable');
     }
     await alice.receivesNothing(bob);

@@ -11,12 +11,18 @@ type MessageType = (typeof TYPES)[number];
 const ERROR = `<error type='cancel'><feature-not-implemented xmlns='${NS.stanzas}'/></error>`;
 
 function message(type: MessageType, to: string): string {
-  return x`<message type='${type}' to='${to}' id='it'><body>${type}</body>` + `${type === 'error' ? ERROR : ''}</message>`;
+  return (
+    x`<message type='${type}' to='${to}' id='it'><body>${type}</body>` + `${type === 'error' ? ERROR : ''}</message>`
+  );
 }
 
 const messages = (got: El[]) => got.filter((e) => e.name === 'message' && e.attr('id') === 'it');
 const delivered = (got: El[], from: string) => messages(got).filter((e) => e.attr('from') === from).length;
-const bounced = (got: El[]) => messages(got).find((e) => e.attr('type') === 'error' && e.child('error'))?.at('error').elements()[0]?.name;
+const bounced = (got: El[]) =>
+  messages(got)
+    .find((e) => e.attr('type') === 'error' && e.child('error'))
+    ?.at('error')
+    .elements()[0]?.name;
 
 interface Cast {
   sender: Client;
@@ -56,16 +62,19 @@ describe('to a bare JID with available resources (8.5.2.1)', () => {
     expect(messages(got[0]!)[0]!.attr('to')).toBe(cast.account.jid);
   });
 
-  test.each(['normal', 'chat'] as const)('%s: never to negative, always to the most available, never twice', async (type) => {
-    const cast = await recipient(5, 1, -1, null);
-    const { got, back } = await outcome(cast, message(type, cast.account.jid));
-    const [high, low, negative, silent] = countsOf(got, cast.sender.jid);
-    expect(high).toBe(1);
-    expect(low).toBeLessThanOrEqual(1);
-    expect(negative).toBe(0);
-    expect(silent).toBe(0);
-    expect(back).toEqual([]);
-  });
+  test.each(['normal', 'chat'] as const)(
+    '%s: never to negative, always to the most available, never twice',
+    async (type) => {
+      const cast = await recipient(5, 1, -1, null);
+      const { got, back } = await outcome(cast, message(type, cast.account.jid));
+      const [high, low, negative, silent] = countsOf(got, cast.sender.jid);
+      expect(high).toBe(1);
+      expect(low).toBeLessThanOrEqual(1);
+      expect(negative).toBe(0);
+      expect(silent).toBe(0);
+      expect(back).toEqual([]);
+    },
+  );
 
   test('chat: equals are all served, or one of them (8.5.2.1.1)', async () => {
     const cast = await recipient(1, 1);
@@ -108,20 +117,30 @@ describe('to a bare JID with available resources (8.5.2.1)', () => {
     const { got } = await outcome(cast, x`<presence to='${cast.account.jid}' id='p'/>`);
     expect(got.map((g) => g.filter((e) => e.name === 'presence' && e.attr('id') === 'p').length)).toEqual([1, 1, 0]);
     const after = await outcome(cast, x`<presence type='unavailable' to='${cast.account.jid}' id='p'/>`);
-    expect(after.got.map((g) => g.filter((e) => e.name === 'presence' && e.attr('id') === 'p').length)).toEqual([1, 1, 0]);
+    expect(after.got.map((g) => g.filter((e) => e.name === 'presence' && e.attr('id') === 'p').length)).toEqual([
+      1, 1, 0,
+    ]);
   });
 
   test.each(['get', 'set'])('iq %s: the server answers, the client never sees it', async (type) => {
     const cast = await recipient(0);
-    const { got, back } = await outcome(cast, x`<iq type='${type}' id='q' to='${cast.account.jid}'><query xmlns='urn:example:unknown'/></iq>`);
+    const { got, back } = await outcome(
+      cast,
+      x`<iq type='${type}' id='q' to='${cast.account.jid}'><query xmlns='urn:example:unknown'/></iq>`,
+    );
     expect(got).toEqual([[]]);
-    expect(back.map((e) => [e.name, e.attr('type'), e.attr('id'), e.attr('from')])).toEqual([['iq', 'error', 'q', cast.account.jid]]);
+    expect(back.map((e) => [e.name, e.attr('type'), e.attr('id'), e.attr('from')])).toEqual([
+      ['iq', 'error', 'q', cast.account.jid],
+    ]);
     expect(back[0]!.at('error').elements()[0]!.name).toBe('service-unavailable');
   });
 
   test.each(['result', 'error'])('iq %s: to nobody, no answer', async (type) => {
     const cast = await recipient(0);
-    const { got, back } = await outcome(cast, x`<iq type='${type}' id='q' to='${cast.account.jid}'>` + `${type === 'error' ? ERROR : ''}</iq>`);
+    const { got, back } = await outcome(
+      cast,
+      x`<iq type='${type}' id='q' to='${cast.account.jid}'>` + `${type === 'error' ? ERROR : ''}</iq>`,
+    );
     expect(got).toEqual([[]]);
     expect(back).toEqual([]);
   });
@@ -159,7 +178,10 @@ describe.each([
 
   test('iq: service-unavailable', async () => {
     const cast = await recipient(...priorities);
-    const { back } = await outcome(cast, x`<iq type='get' id='q' to='${cast.account.jid}'><query xmlns='urn:example:unknown'/></iq>`);
+    const { back } = await outcome(
+      cast,
+      x`<iq type='get' id='q' to='${cast.account.jid}'><query xmlns='urn:example:unknown'/></iq>`,
+    );
     expect(back.length).toBe(1);
     await cast.sender.fails(back[0]!, 'cancel', 'service-unavailable');
   });
@@ -182,7 +204,10 @@ describe('to a full JID that is there (8.5.3.1)', () => {
 
   test.each([undefined, 'unavailable'])('presence %s', async (type) => {
     const cast = await recipient(0, 0);
-    const { got } = await outcome(cast, x`<presence to='${cast.resources[0]!}' id='p'` + (type ? ` type='${type}'/>` : '/>'));
+    const { got } = await outcome(
+      cast,
+      x`<presence to='${cast.resources[0]!}' id='p'` + (type ? ` type='${type}'/>` : '/>'),
+    );
     expect(got.map((g) => g.filter((e) => e.name === 'presence' && e.attr('id') === 'p').length)).toEqual([1, 0]);
   });
 
@@ -248,7 +273,10 @@ describe('to a full JID that is gone (8.5.3.2)', () => {
 
   test('iq request: service-unavailable', async () => {
     const cast = await recipient(0);
-    const { got, back } = await outcome(cast, x`<iq type='get' id='q' to='${cast.account.jid}/gone'><query xmlns='urn:example:unknown'/></iq>`);
+    const { got, back } = await outcome(
+      cast,
+      x`<iq type='get' id='q' to='${cast.account.jid}/gone'><query xmlns='urn:example:unknown'/></iq>`,
+    );
     expect(got).toEqual([[]]);
     expect(back.length).toBe(1);
     await cast.sender.fails(back[0]!, 'cancel', 'service-unavailable');
@@ -257,19 +285,22 @@ describe('to a full JID that is gone (8.5.3.2)', () => {
 });
 
 describe('to nobody (8.5.1)', () => {
-  test.each(['normal', 'chat', 'groupchat', 'headline'] as const)('message %s: ignored or service-unavailable', async (type) => {
-    const cast = await recipient();
-    const nobody = stage.nobody();
-    for (const to of [nobody, `${nobody}/there`]) {
-      const { back } = await outcome(cast, message(type, to));
-      if (type === 'chat' || type === 'normal') expect(bounced(back)).toBe('service-unavailable');
-      if (back.length > 0) {
-        expect(bounced(back)).toBe('service-unavailable');
-        expect(back.length).toBe(1);
-        expect(back[0]!.attr('from')).toBe(to);
+  test.each(['normal', 'chat', 'groupchat', 'headline'] as const)(
+    'message %s: ignored or service-unavailable',
+    async (type) => {
+      const cast = await recipient();
+      const nobody = stage.nobody();
+      for (const to of [nobody, `${nobody}/there`]) {
+        const { back } = await outcome(cast, message(type, to));
+        if (type === 'chat' || type === 'normal') expect(bounced(back)).toBe('service-unavailable');
+        if (back.length > 0) {
+          expect(bounced(back)).toBe('service-unavailable');
+          expect(back.length).toBe(1);
+          expect(back[0]!.attr('from')).toBe(to);
+        }
       }
-    }
-  });
+    },
+  );
 
   test('message error, presence: ignored', async () => {
     const cast = await recipient();
@@ -282,7 +313,10 @@ describe('to nobody (8.5.1)', () => {
   test('iq request: service-unavailable, as for somebody who is away', async () => {
     const cast = await recipient();
     const ask = async (to: string) => {
-      const { back } = await outcome(cast, x`<iq type='get' id='q' to='${to}'><query xmlns='urn:example:unknown'/></iq>`);
+      const { back } = await outcome(
+        cast,
+        x`<iq type='get' id='q' to='${to}'><query xmlns='urn:example:unknown'/></iq>`,
+      );
       expect(back.length).toBe(1);
       return String(back[0]!).replaceAll(to, 'X');
     };

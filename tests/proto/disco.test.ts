@@ -7,8 +7,16 @@ const stage = useServer({ server: { contact: 'mailto:abuse@chat.example xmpp:hel
 
 const INFO = `<query xmlns='${NS.info}'/>`;
 const ITEMS = `<query xmlns='${NS.items}'/>`;
-const features = (answer: El) => answer.at('query').all('feature').map((f) => f.need('var'));
-const identities = (answer: El) => answer.at('query').all('identity').map((i) => `${i.attr('category')}/${i.attr('type')}`);
+const features = (answer: El) =>
+  answer
+    .at('query')
+    .all('feature')
+    .map((f) => f.need('var'));
+const identities = (answer: El) =>
+  answer
+    .at('query')
+    .all('identity')
+    .map((i) => `${i.attr('category')}/${i.attr('type')}`);
 
 describe('the server', () => {
   test('is an IM server with these features, each once', async () => {
@@ -23,9 +31,18 @@ describe('the server', () => {
   test('says whom to turn to', async () => {
     const [alice] = await stage.cast('alice');
     const forms = (await alice.get(INFO, stage.domain)).at('query').all('x', NS.data);
-    const contact = forms.find((f) => f.all('field').some((g) => g.attr('var') === 'FORM_TYPE' && g.child('value')?.text === 'http://jabber.org/network/serverinfo'))!;
+    const contact = forms.find((f) =>
+      f
+        .all('field')
+        .some(
+          (g) => g.attr('var') === 'FORM_TYPE' && g.child('value')?.text === 'http://jabber.org/network/serverinfo',
+        ),
+    )!;
     expect(contact.attr('type')).toBe('result');
-    const values = contact.all('field').filter((f) => f.attr('var') !== 'FORM_TYPE').flatMap((f) => f.all('value').map((v) => v.text));
+    const values = contact
+      .all('field')
+      .filter((f) => f.attr('var') !== 'FORM_TYPE')
+      .flatMap((f) => f.all('value').map((v) => v.text));
     expect(values).toEqual(expect.arrayContaining(['mailto:abuse@chat.example', 'xmpp:help@chat.example']));
   });
 
@@ -38,7 +55,11 @@ describe('the server', () => {
 
   test('an unknown node is item-not-found', async () => {
     const [alice] = await stage.cast('alice');
-    await alice.fails(alice.iq('get', `<query xmlns='${NS.info}' node='nothing'/>`, stage.domain), 'cancel', 'item-not-found');
+    await alice.fails(
+      alice.iq('get', `<query xmlns='${NS.info}' node='nothing'/>`, stage.domain),
+      'cancel',
+      'item-not-found',
+    );
   });
 
   test('cannot be set', async () => {
@@ -82,7 +103,10 @@ describe('the own account', () => {
 describe('other accounts', () => {
   test('say nothing to strangers, no more than those that do not exist', async () => {
     const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
-    const ask = async (to: string, q: string) => String(await alice.iq('get', q, to)).replaceAll(to, 'X').replaceAll(/ id='[^']*'/g, '');
+    const ask = async (to: string, q: string) =>
+      String(await alice.iq('get', q, to))
+        .replaceAll(to, 'X')
+        .replaceAll(/ id='[^']*'/g, '');
     for (const q of [INFO, ITEMS, `<query xmlns='${NS.version}'/>`, "<query xmlns='jabber:iq:last'/>"]) {
       const real = await ask(bob.bare, q);
       expect(real).toBe(await ask(stage.nobody(), q));
@@ -108,6 +132,7 @@ test('everything that disco announces is answered', async () => {
     [NS.version, `<query xmlns='${NS.version}'/>`, 'get'],
     [NS.items, ITEMS, 'get'],
   ];
-  for (const [ns, child, type] of requests) if (announced.includes(ns)) expect((await alice.iq(type, child, stage.domain)).attr('type'), ns).toBe('result');
+  for (const [ns, child, type] of requests)
+    if (announced.includes(ns)) expect((await alice.iq(type, child, stage.domain)).attr('type'), ns).toBe('result');
   if (announced.includes(NS.blocking)) await alice.get(x`<blocklist xmlns='${NS.blocking}'/>`);
 });

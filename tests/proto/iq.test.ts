@@ -2,7 +2,7 @@
 // exactly once; answers and errors never are.
 
 import { describe, expect, test } from 'vitest';
-import { type Client, NS, useServer, x } from './harness/index.ts';
+import { bindResource, type Client, NS, negotiate, sasl1, useServer, x } from './harness/index.ts';
 
 const stage = useServer();
 
@@ -36,7 +36,7 @@ describe('malformed requests', () => {
     await bob.receivesNothing(alice);
   });
 
-  test.each(['', stage ? 'bob' : ''])('no id: bad-request or the end of the stream (to %s)', async (to) => {
+  test.each(['', 'bob'])('no id: bad-request or the end of the stream (to "%s")', async (to) => {
     const [alice, bob] = await friends();
     alice.send(x`<iq type='get'` + (to ? x` to='${bob}'>` : '>') + `${PING}</iq>`);
     const got = await alice.nextElement();
@@ -61,7 +61,7 @@ describe('answers', () => {
   test('a result may be empty or have one child, an error carries what it likes', async () => {
     const [alice, bob] = await friends();
     bob.autoPong = false;
-    alice.sends`<iq type='get' id='q' to='${bob}'>${{ jid: '' }}<ping xmlns='${NS.ping}'/></iq>`;
+    alice.sends`<iq type='get' id='q' to='${bob}'><ping xmlns='${NS.ping}'/></iq>`;
     await bob.receives`<iq type='get' id='q' from='${alice}'/>`;
     bob.sends`<iq type='error' id='q' to='${alice}'><ping xmlns='${NS.ping}'/><error type='wait'><resource-constraint xmlns='${NS.stanzas}'/><text xmlns='${NS.stanzas}' xml:lang='en'>busy</text><e xmlns='urn:example'/></error></iq>`;
     await alice.receives`<iq type='error' id='q' from='${bob}'><ping xmlns='${NS.ping}'/><error type='wait'><resource-constraint xmlns='${NS.stanzas}'/><text xmlns='${NS.stanzas}'>busy</text><e xmlns='urn:example'/></error></iq>`;
@@ -80,7 +80,10 @@ describe('answers', () => {
 
   test('a stranger cannot find out who is signed in', async () => {
     const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
-    const ask = async (to: string) => String(await alice.iq('get', "<query xmlns='urn:example:hello'/>", to)).replaceAll(to, 'X').replaceAll(/id='[^']*'/g, '');
+    const ask = async (to: string) =>
+      String(await alice.iq('get', "<query xmlns='urn:example:hello'/>", to))
+        .replaceAll(to, 'X')
+        .replaceAll(/id='[^']*'/g, '');
     const away = await ask(`${bob.bare}/away`);
     const nobody = await ask(`${stage.nobody()}/away`);
     expect(away).toBe(nobody);
@@ -88,7 +91,7 @@ describe('answers', () => {
 
   test('ids may be anything', async () => {
     const [alice] = await stage.cast('alice');
-    for (const id of ['', ' ', "'\"<&>", 'ü€𝄞', 'x'.repeat(1000)]) {
+    for (const id of ['', ' ', '\'"<&>', 'ü€𝄞', 'x'.repeat(1000)]) {
       alice.sends`<iq type='get' id='${id}'><ping xmlns='${NS.ping}'/></iq>`;
       const got = await alice.nextElement();
       if (id !== '' || got.attr('type') === 'result') expect(got.attr('id')).toBe(id);
@@ -111,7 +114,7 @@ describe('addresses (8.1)', () => {
     const [a, b, m] = await stage.accounts('alice', 'bob', 'mallory');
     const bob = await stage.signIn(b, { presence: true });
     const mallory = await stage.signIn(m);
-    const body = kind === 'message' ? "<body>trust me</body>" : kind === 'iq' ? PING : '';
+    const body = kind === 'message' ? '<body>trust me</body>' : kind === 'iq' ? PING : '';
     const type = kind === 'message' ? " type='chat'" : kind === 'iq' ? " type='get'" : '';
     mallory.send(x`<${{ jid: kind }} from='${a.jid}' to='${bob}' id='f'` + `${type}>${body}</${kind}>`);
     // The RFC wants invalid-from; a server may also write the true address over it.
@@ -136,10 +139,27 @@ describe('addresses (8.1)', () => {
     const [alice] = await stage.cast('alice');
     expect((await alice.get(PING, stage.domain)).attr('from')).toBe(stage.domain);
     expect([undefined, alice.bare, stage.domain]).toContain((await alice.get(PING)).attr('from'));
-    expect([undefined, alice.bare]).toContain((await alice.get(`<query xmlns='${NS.info}'/>`, alice.bare)).attr('from'));
+    expect([undefined, alice.bare]).toContain(
+      (await alice.get(`<query xmlns='${NS.info}'/>`, alice.bare)).attr('from'),
+    );
   });
 
-  test.each(['@', '@@', 'a@', '@b', 'a@b@c', 'a b@chat.example', '"@chat.example', 'a@chat.example/', '/x', 'a@', 'a@-', `${'x'.repeat(1024)}@chat.example`, `a@${'x'.repeat(1024)}`, `a@chat.example/${'x'.repeat(1024)}`, 'a\u2028@chat.example', '\u0378@chat.example'])('the address %s is jid-malformed', async (to) => {
+  test.each([
+    '@',
+    '@@',
+    'a@',
+    '@b',
+    'a@b@c',
+    'a b@chat.example',
+    '"@chat.example',
+    'a@chat.example/',
+    '/x',
+    `${'x'.repeat(1024)}@chat.example`,
+    `a@${'x'.repeat(1024)}`,
+    `a@chat.example/${'x'.repeat(1024)}`,
+    'a\u2028@chat.example',
+    '\u0378@chat.example',
+  ])('the address %s is jid-malformed', async (to) => {
     const [alice] = await stage.cast('alice');
     alice.sends`<message to='${to}' type='chat' id='m'><body>x</body></message>`;
     await alice.fails(alice.expect("<message type='error' id='m'/>"), 'modify', 'jid-malformed');
@@ -171,18 +191,21 @@ describe('addresses (8.1)', () => {
     await bob.receives`<message from='${alice}' to='${bob}' type='chat' id='odd'/>`;
   });
 
-  test.each(['message', 'presence', 'iq'])('a %s to another domain: remote-server-not-found until there is federation', async (kind) => {
-    const [alice] = await stage.castWith({ presence: true }, 'alice');
-    const to = 'juliet@elsewhere.example/balcony';
-    if (kind === 'message') alice.sends`<message to='${to}' type='chat' id='r'><body>x</body></message>`;
-    if (kind === 'presence') alice.sends`<presence to='${to}' id='r'/>`;
-    if (kind === 'iq') alice.sends`<iq to='${to}' type='get' id='r'><ping xmlns='${NS.ping}'/></iq>`;
-    const got = await alice.nextElement();
-    await alice.fails(got, 'cancel', 'remote-server-not-found');
-    expect(got.attr('from')).toBe(to);
-    expect(got.attr('id')).toBe('r');
-    expect(got.attr('to')).toBe(alice.jid);
-  });
+  test.each(['message', 'presence', 'iq'])(
+    'a %s to another domain: remote-server-not-found until there is federation',
+    async (kind) => {
+      const [alice] = await stage.castWith({ presence: true }, 'alice');
+      const to = 'juliet@elsewhere.example/balcony';
+      if (kind === 'message') alice.sends`<message to='${to}' type='chat' id='r'><body>x</body></message>`;
+      if (kind === 'presence') alice.sends`<presence to='${to}' id='r'/>`;
+      if (kind === 'iq') alice.sends`<iq to='${to}' type='get' id='r'><ping xmlns='${NS.ping}'/></iq>`;
+      const got = await alice.nextElement();
+      await alice.fails(got, 'cancel', 'remote-server-not-found');
+      expect(got.attr('from')).toBe(to);
+      expect(got.attr('id')).toBe('r');
+      expect(got.attr('to')).toBe(alice.jid);
+    },
+  );
 
   test('a subdomain that is not served is another domain', async () => {
     const [alice] = await stage.cast('alice');
@@ -202,7 +225,6 @@ describe('xml:lang', () => {
     const [a, b] = await stage.accounts('alice', 'bob');
     const bob = await stage.signIn(b, { presence: true });
     const alice = await stage.connect('alice');
-    const { bindResource, negotiate, sasl1 } = await import('./harness/index.ts');
     await negotiate(alice, { lang: 'pt' });
     await sasl1(alice, a.name, a.password);
     alice.open({ lang: 'pt' });

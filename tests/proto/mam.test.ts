@@ -90,7 +90,15 @@ describe('filters', () => {
   test('with: bare JID, full JID, nobody', async () => {
     const { alice, bob, carol } = await scene();
     expect(bodies((await page(alice, { with: carol.bare })).results)).toEqual(['c1', 'c2', 'c3']);
-    expect(bodies((await page(alice, { with: carol.bare.toUpperCase().replace(/@.*/, '') + carol.bare.slice(carol.bare.indexOf('@')) })).results)).toEqual(['c1', 'c2', 'c3']);
+    expect(
+      bodies(
+        (
+          await page(alice, {
+            with: carol.bare.toUpperCase().replace(/@.*/, '') + carol.bare.slice(carol.bare.indexOf('@')),
+          })
+        ).results,
+      ),
+    ).toEqual(['c1', 'c2', 'c3']);
     expect(bodies((await page(alice, { with: bob.jid })).results)).toEqual(['b2', 'b3', 'b5']);
     const none = await page(alice, { with: stage.nobody() });
     expect(none.results).toEqual([]);
@@ -108,7 +116,8 @@ describe('filters', () => {
     const { alice } = await scene();
     const all = (await page(alice)).results;
     const at = (i: number) => all[i]!.stamp;
-    const within = (from: number, to: number) => ALL.filter((_, i) => Date.parse(at(i)) >= Date.parse(at(from)) && Date.parse(at(i)) <= Date.parse(at(to)));
+    const within = (from: number, to: number) =>
+      ALL.filter((_, i) => Date.parse(at(i)) >= Date.parse(at(from)) && Date.parse(at(i)) <= Date.parse(at(to)));
     expect(bodies((await page(alice, { start: at(3) })).results)).toEqual(within(3, 7));
     expect(bodies((await page(alice, { end: at(3) })).results)).toEqual(within(0, 3));
     expect(bodies((await page(alice, { start: at(2), end: at(5) })).results)).toEqual(within(2, 5));
@@ -211,7 +220,8 @@ describe('pages', () => {
     const ids = (await page(alice)).results.map((r) => r.id);
     const got = await ask(alice, { after: ids[1]!, before: ids[5]!, max: 10 });
     // RFC-wise undefined: an answer in between, or a clear refusal.
-    if (got.attr('type') === 'error') expect(got.at('error').elements()[0]!.name).toMatch(/bad-request|feature-not-implemented/);
+    if (got.attr('type') === 'error')
+      expect(got.at('error').elements()[0]!.name).toMatch(/bad-request|feature-not-implemented/);
   });
 
   test.each(['after', 'before'] as const)('an unknown id is item-not-found: %s', async (where) => {
@@ -219,12 +229,15 @@ describe('pages', () => {
     await alice.fails(ask(alice, { [where]: 'no-such-id' }), 'cancel', 'item-not-found');
   });
 
-  test.each(['ids', 'after-id', 'before-id'])('an unknown id in the field %s, for servers that know the field', async (field) => {
-    const { alice } = await scene();
-    const got = await ask(alice, { fields: { [field]: 'no-such-id' } });
-    expect(got.attr('type')).toBe('error');
-    expect(got.at('error').elements()[0]!.name).toMatch(/item-not-found|feature-not-implemented/);
-  });
+  test.each(['ids', 'after-id', 'before-id'])(
+    'an unknown id in the field %s, for servers that know the field',
+    async (field) => {
+      const { alice } = await scene();
+      const got = await ask(alice, { fields: { [field]: 'no-such-id' } });
+      expect(got.attr('type')).toBe('error');
+      expect(got.at('error').elements()[0]!.name).toMatch(/item-not-found|feature-not-implemented/);
+    },
+  );
 
   test("somebody else's id is unknown", async () => {
     const { alice, bob } = await scene();
@@ -250,7 +263,8 @@ describe('pages', () => {
   test('a long history page by page', async () => {
     const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
     const n = 620;
-    for (let i = 0; i < n; i++) alice.sends`<message to='${bob.bare}' type='chat' id='l${i}'><body>${i}</body></message>`;
+    for (let i = 0; i < n; i++)
+      alice.sends`<message to='${bob.bare}' type='chat' id='l${i}'><body>${i}</body></message>`;
     await bob.until(() => bob.inbox.length === n, 'all messages', 20_000);
     const all = await everything(bob);
     expect(bodies(all)).toEqual(Array.from({ length: n }, (_, i) => String(i)));
@@ -261,16 +275,21 @@ describe('pages', () => {
 });
 
 describe('rights', () => {
-  test.each(['bob', 'domain'])("the archive of somebody else (%s) is closed", async (whose) => {
+  test.each(['bob', 'domain'])('the archive of somebody else (%s) is closed', async (whose) => {
     const [alice, bob] = await stage.cast('alice', 'bob');
     const got = await ask(alice, { to: whose === 'bob' ? bob.bare : stage.domain });
     expect(got.attr('type')).toBe('error');
-    expect(got.at('error').elements()[0]!.name).toMatch(/forbidden|service-unavailable|item-not-found|not-allowed|feature-not-implemented/);
+    expect(got.at('error').elements()[0]!.name).toMatch(
+      /forbidden|service-unavailable|item-not-found|not-allowed|feature-not-implemented/,
+    );
   });
 
   test('the account says that it has one', async () => {
     const [alice] = await stage.cast('alice');
-    const features = (await alice.get(`<query xmlns='${NS.info}'/>`, alice.bare)).at('query').all('feature').map((f) => f.attr('var'));
+    const features = (await alice.get(`<query xmlns='${NS.info}'/>`, alice.bare))
+      .at('query')
+      .all('feature')
+      .map((f) => f.attr('var'));
     expect(features).toContain(NS.mam);
     expect(features).toContain(NS.sid);
   });
@@ -279,7 +298,10 @@ describe('rights', () => {
 describe('preferences', () => {
   test('never for one contact', async () => {
     const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
-    const got = await alice.iq('set', x`<prefs xmlns='${NS.mam}' default='always'><always/><never><jid>${bob.bare}</jid></never></prefs>`);
+    const got = await alice.iq(
+      'set',
+      x`<prefs xmlns='${NS.mam}' default='always'><always/><never><jid>${bob.bare}</jid></never></prefs>`,
+    );
     // The preferences are optional (section 7).
     if (got.attr('type') === 'error') return;
     bob.sends`<message to='${alice.bare}' type='chat' id='off'><body>off the record</body></message>`;

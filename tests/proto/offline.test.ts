@@ -69,8 +69,15 @@ describe('an old client', () => {
     for (const text of ['one', 'two', 'three']) await first.pick(x`<message type='chat' id='${text}'/>`);
     // It has seen two; the third was only written.
     const upToTwo = first.history.findIndex((e) => e.attr('id') === 'two');
-    const n = first.history.slice(0, upToTwo + 1).filter((e) => ['message', 'presence', 'iq'].includes(e.name) && e.ns === NS.client).length;
-    const before = first.history.slice(0, first.history.findIndex((e) => e.name === 'enabled')).filter((e) => ['message', 'presence', 'iq'].includes(e.name) && e.ns === NS.client).length;
+    const n = first.history
+      .slice(0, upToTwo + 1)
+      .filter((e) => ['message', 'presence', 'iq'].includes(e.name) && e.ns === NS.client).length;
+    const before = first.history
+      .slice(
+        0,
+        first.history.findIndex((e) => e.name === 'enabled'),
+      )
+      .filter((e) => ['message', 'presence', 'iq'].includes(e.name) && e.ns === NS.client).length;
     first.sendRaw(`<a xmlns='${NS.sm}' h='${n - before}'/>`);
     await first.ping();
     first.kill();

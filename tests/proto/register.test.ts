@@ -7,7 +7,8 @@ const stage = useServer({ auth: { registration: 'open' } });
 
 const TRANSPORT = 'tls' as const;
 const query = (inner: string) => `<query xmlns='${NS.register}'>${inner}</query>`;
-const credentials = (name: string, password: string) => query(x`<username>${name}</username><password>${password}</password>`);
+const credentials = (name: string, password: string) =>
+  query(x`<username>${name}</username><password>${password}</password>`);
 
 let n = 0;
 const freshName = () => `new${process.pid}x${++n}`;
@@ -70,7 +71,19 @@ describe('a new account', () => {
     expect(await signsIn(account)).toBe(true);
   });
 
-  test.each(['admin', 'Administrator', 'root', 'abuse', 'postmaster', 'hostmaster', 'webmaster', 'support', 'xmpp', 'noreply', 'ａｄｍｉｎ'])('the name %s is reserved', async (name) => {
+  test.each([
+    'admin',
+    'Administrator',
+    'root',
+    'abuse',
+    'postmaster',
+    'hostmaster',
+    'webmaster',
+    'support',
+    'xmpp',
+    'noreply',
+    'ａｄｍｉｎ',
+  ])('the name %s is reserved', async (name) => {
     const c = await visitor();
     const got = await c.iq('set', credentials(name, 'a good password'));
     expect(got.attr('type')).toBe('error');
@@ -160,7 +173,9 @@ describe('the end of an account', () => {
     await watcher.pick(x`<presence from='${two}'/>`);
     one.send(`<iq type='set' id='bye'>${remove}</iq>`);
     await one.pick("<iq type='result' id='bye'/>");
-    await two.pick('<stream:error><not-authorized xmlns="urn:ietf:params:xml:ns:xmpp-streams"/></stream:error>').catch(() => two.expectClosed());
+    await two
+      .pick('<stream:error><not-authorized xmlns="urn:ietf:params:xml:ns:xmpp-streams"/></stream:error>')
+      .catch(() => two.expectClosed());
     await watcher.pick(x`<presence from='${one}' type='unavailable'/>`);
     await watcher.pick(x`<presence from='${two}' type='unavailable'/>`);
     // The subscriptions end with it (XEP-0077 3.2).

@@ -1,7 +1,19 @@
 // Resuming a session from another connection (XEP-0198 section 5), and what becomes of those that nobody resumes.
 
 import { describe, expect, test } from 'vitest';
-import { authenticate, bindResource, type Client, Client as Connection, enableSm, NS, resume, sasl2, useServer, x, negotiate } from './harness/index.ts';
+import {
+  authenticate,
+  bindResource,
+  type Client,
+  Client as Connection,
+  enableSm,
+  NS,
+  negotiate,
+  resume,
+  sasl2,
+  useServer,
+  x,
+} from './harness/index.ts';
 
 const stage = useServer();
 
@@ -20,10 +32,12 @@ describe('a dead socket', () => {
     const old = await stage.signIn(alice, { sm: true, presence: true });
     const sender = await stage.signIn(bob);
     old.kill();
-    for (let i = 0; i < 10; i++) sender.sends`<message to='${i % 2 ? old.jid : old.bare}' type='chat' id='m${i}'><body>${i}</body></message>`;
+    for (let i = 0; i < 10; i++)
+      sender.sends`<message to='${i % 2 ? old.jid : old.bare}' type='chat' id='m${i}'><body>${i}</body></message>`;
     await sender.ping();
     const c = stage.adopt(await resume(old, alice));
-    for (let i = 0; i < 10; i++) await c.receives`<message type='chat' id='m${i}' from='${sender}'><body>${i}</body></message>`;
+    for (let i = 0; i < 10; i++)
+      await c.receives`<message type='chat' id='m${i}' from='${sender}'><body>${i}</body></message>`;
     await c.receivesNothing(sender);
   });
 
@@ -31,7 +45,7 @@ describe('a dead socket', () => {
     const [alice, bob] = await stage.accounts('alice', 'bob');
     await stage.befriend(alice, bob);
     const watcher = await stage.signIn(bob, { presence: true });
-    const old = await stage.signIn(alice, { sm: true, presence: "<status>here</status>" });
+    const old = await stage.signIn(alice, { sm: true, presence: '<status>here</status>' });
     await watcher.pick(x`<presence from='${old}'/>`);
     old.kill();
     const c = stage.adopt(await resume(old, alice));
@@ -68,7 +82,8 @@ describe('a dead socket', () => {
     // resume() sends again whatever h does not cover: together each arrives exactly once, in order.
     const c = stage.adopt(await resume(old, alice));
     await c.allAcked();
-    for (let i = 0; i < 20; i++) await other.receives`<message type='chat' id='m${i}' from='${old.jid}'><body>${i}</body></message>`;
+    for (let i = 0; i < 20; i++)
+      await other.receives`<message type='chat' id='m${i}' from='${old.jid}'><body>${i}</body></message>`;
     await other.receivesNothing(c);
   });
 
@@ -213,7 +228,9 @@ describe('a hibernated session that is replaced', () => {
     sender.sends`<message to='${old}' type='chat' id='kept'><body>for whoever comes</body></message>`;
     await sender.ping();
     const c = await stage.signIn(alice, { presence: true, resource: 'phone' });
-    await c.pick(x`<message id='kept' type='chat'><body>for whoever comes</body><delay xmlns='${NS.delay}' stamp='*'/></message>`);
+    await c.pick(
+      x`<message id='kept' type='chat'><body>for whoever comes</body><delay xmlns='${NS.delay}' stamp='*'/></message>`,
+    );
     await c.receivesNothing(sender);
     const again = await tryResume(alice, old);
     await again.expect(notFound);
@@ -243,13 +260,18 @@ test('a modern client resumes in one exchange while messages fly', async () => {
     const next = await stage.connect('alice');
     await negotiate(next);
     next.resuming = c;
-    const success = await sasl2(next, alice, { inline: x`<resume xmlns='${NS.sm}' h='${c.sm!.received}' previd='${c.sm!.id!}'/>` });
+    const success = await sasl2(next, alice, {
+      inline: x`<resume xmlns='${NS.sm}' h='${c.sm!.received}' previd='${c.sm!.id!}'/>`,
+    });
     expect(success.child('resumed', NS.sm)).toBeDefined();
     next.inbox.unshift(...c.inbox.filter((i) => i.kind === 'element' && i.el.name === 'message'));
     c = next;
   }
   const got: string[] = [];
-  await c.until(() => c.inbox.filter((i) => i.kind === 'element' && i.el.name === 'message').length === sent, 'all messages');
+  await c.until(
+    () => c.inbox.filter((i) => i.kind === 'element' && i.el.name === 'message').length === sent,
+    'all messages',
+  );
   for (const i of c.inbox) if (i.kind === 'element' && i.el.name === 'message') got.push(i.el.need('id'));
   expect(got).toEqual(Array.from({ length: sent }, (_, i) => `f${i}`));
 });

@@ -6,7 +6,19 @@ import { type Client, type El, NS, useServer, x } from './harness/index.ts';
 const stage = useServer();
 
 const query = (inner = '', attrs = '') => `<query xmlns='${NS.roster}'${attrs}>${inner}</query>`;
-const items = (answer: El) => (answer.child('query', NS.roster)?.all('item', NS.roster) ?? []).map((i) => ({ jid: i.need('jid'), name: i.attr('name'), subscription: i.attr('subscription') ?? 'none', ask: i.attr('ask'), groups: i.all('group').map((g) => g.text).sort() })).sort((a, b) => (a.jid < b.jid ? -1 : 1));
+const items = (answer: El) =>
+  (answer.child('query', NS.roster)?.all('item', NS.roster) ?? [])
+    .map((i) => ({
+      jid: i.need('jid'),
+      name: i.attr('name'),
+      subscription: i.attr('subscription') ?? 'none',
+      ask: i.attr('ask'),
+      groups: i
+        .all('group')
+        .map((g) => g.text)
+        .sort(),
+    }))
+    .sort((a, b) => (a.jid < b.jid ? -1 : 1));
 const roster = async (c: Client) => items(await c.get(query()));
 
 describe('reading and changing', () => {
@@ -20,13 +32,21 @@ describe('reading and changing', () => {
   test('add, change, remove', async () => {
     const [alice] = await stage.cast('alice');
     const bob = stage.nobody();
-    const answer = await alice.set(query(x`<item jid='${bob}' name='Bob &amp; Söhne'><group>Friends</group><group>Work</group></item>`));
+    const answer = await alice.set(
+      query(x`<item jid='${bob}' name='Bob &amp; Söhne'><group>Friends</group><group>Work</group></item>`),
+    );
     expect(answer.elements()).toEqual([]);
-    expect(await roster(alice)).toEqual([{ jid: bob, name: 'Bob & Söhne', subscription: 'none', ask: undefined, groups: ['Friends', 'Work'] }]);
+    expect(await roster(alice)).toEqual([
+      { jid: bob, name: 'Bob & Söhne', subscription: 'none', ask: undefined, groups: ['Friends', 'Work'] },
+    ]);
     await alice.set(query(x`<item jid='${bob}' name='Robert'><group>Work</group></item>`));
-    expect(await roster(alice)).toEqual([{ jid: bob, name: 'Robert', subscription: 'none', ask: undefined, groups: ['Work'] }]);
+    expect(await roster(alice)).toEqual([
+      { jid: bob, name: 'Robert', subscription: 'none', ask: undefined, groups: ['Work'] },
+    ]);
     await alice.set(query(x`<item jid='${bob}'/>`));
-    expect(await roster(alice)).toEqual([{ jid: bob, name: undefined, subscription: 'none', ask: undefined, groups: [] }]);
+    expect(await roster(alice)).toEqual([
+      { jid: bob, name: undefined, subscription: 'none', ask: undefined, groups: [] },
+    ]);
     await alice.set(query(x`<item jid='${bob}' subscription='remove'/>`));
     expect(await roster(alice)).toEqual([]);
   });
@@ -64,10 +84,20 @@ describe('errors (2.3.3, 2.5.3)', () => {
     ['no item', '', 'modify', 'bad-request'],
     ['no JID', '<item/>', 'modify', 'bad-request'],
     ['a JID that is none', "<item jid='@@'/>", 'modify', 'bad-request|jid-malformed'],
-    ['the same group twice', "<item jid='a@b.example'><group>x</group><group>x</group></item>", 'modify', 'bad-request'],
+    [
+      'the same group twice',
+      "<item jid='a@b.example'><group>x</group><group>x</group></item>",
+      'modify',
+      'bad-request',
+    ],
     ['an empty group', "<item jid='a@b.example'><group/></item>", 'modify', 'not-acceptable'],
     ['a name that is too long', `<item jid='a@b.example' name='${'n'.repeat(5000)}'/>`, 'modify', 'not-acceptable'],
-    ['a group that is too long', `<item jid='a@b.example'><group>${'g'.repeat(5000)}</group></item>`, 'modify', 'not-acceptable'],
+    [
+      'a group that is too long',
+      `<item jid='a@b.example'><group>${'g'.repeat(5000)}</group></item>`,
+      'modify',
+      'not-acceptable',
+    ],
   ])('%s', async (_name, inner, type, condition) => {
     const [alice] = await stage.cast('alice');
     const got = await alice.iq('set', query(inner));
@@ -79,7 +109,11 @@ describe('errors (2.3.3, 2.5.3)', () => {
 
   test('removing who is not there is item-not-found', async () => {
     const [alice] = await stage.cast('alice');
-    await alice.fails(alice.iq('set', query(x`<item jid='${stage.nobody()}' subscription='remove'/>`)), 'cancel', 'item-not-found');
+    await alice.fails(
+      alice.iq('set', query(x`<item jid='${stage.nobody()}' subscription='remove'/>`)),
+      'cancel',
+      'item-not-found',
+    );
   });
 
   test('the roster of somebody else is closed, and says nothing about them', async () => {

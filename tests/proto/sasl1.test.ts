@@ -1,7 +1,18 @@
 // SASL and resource binding as RFC 6120 has them (sections 6 and 7).
 
 import { describe, expect, test } from 'vitest';
-import { authenticate, bindResource, type Client, loginLegacy, NS, negotiate, Scram, sasl1, useServer, x } from './harness/index.ts';
+import {
+  authenticate,
+  bindResource,
+  type Client,
+  loginLegacy,
+  NS,
+  negotiate,
+  Scram,
+  sasl1,
+  useServer,
+  x,
+} from './harness/index.ts';
 
 const stage = useServer();
 
@@ -14,7 +25,10 @@ async function opened(from?: string): Promise<Client> {
 describe('SASL', () => {
   test('offers SCRAM, and no PLAIN unless it was asked for', async () => {
     const c = await opened();
-    const mechanisms = c.features!.at('mechanisms').all('mechanism', NS.sasl).map((m) => m.text);
+    const mechanisms = c
+      .features!.at('mechanisms')
+      .all('mechanism', NS.sasl)
+      .map((m) => m.text);
     expect(mechanisms).toContain('SCRAM-SHA-256');
     expect(mechanisms).toContain('SCRAM-SHA-1');
     expect(mechanisms).not.toContain('PLAIN');
@@ -127,19 +141,22 @@ describe('salts', () => {
     return { salt: salt.toString('hex'), length: salt.length, iterations };
   };
 
-  test.each(['SCRAM-SHA-256', 'SCRAM-SHA-1'] as const)('an unknown user looks like a known one, always the same: %s', async (mechanism) => {
-    const name = stage.nobody().split('@')[0]!;
-    const known = `known${name}`;
-    await stage.server.ctl(['user', 'add', `${known}@${stage.domain}`], 'secret\n');
-    const real = await saltOf(known, mechanism);
-    const once = await saltOf(name, mechanism);
-    const twice = await saltOf(name.toUpperCase(), mechanism);
-    const other = await saltOf(`${name}x`, mechanism);
-    expect(once.length).toBe(real.length);
-    expect(once.iterations).toBe(real.iterations);
-    expect(twice).toEqual(once);
-    expect(other.salt).not.toBe(once.salt);
-  });
+  test.each(['SCRAM-SHA-256', 'SCRAM-SHA-1'] as const)(
+    'an unknown user looks like a known one, always the same: %s',
+    async (mechanism) => {
+      const name = stage.nobody().split('@')[0]!;
+      const known = `known${name}`;
+      await stage.server.ctl(['user', 'add', `${known}@${stage.domain}`], 'secret\n');
+      const real = await saltOf(known, mechanism);
+      const once = await saltOf(name, mechanism);
+      const twice = await saltOf(name.toUpperCase(), mechanism);
+      const other = await saltOf(`${name}x`, mechanism);
+      expect(once.length).toBe(real.length);
+      expect(once.iterations).toBe(real.iterations);
+      expect(twice).toEqual(once);
+      expect(other.salt).not.toBe(once.salt);
+    },
+  );
 
   test('and after a restart', async () => {
     const name = stage.nobody().split('@')[0]!;
@@ -176,7 +193,11 @@ describe('binding', () => {
     const [alice] = await stage.accounts('alice');
     const c = await stage.connect('alice');
     await authenticate(c, alice);
-    await c.fails(c.iq('set', `<bind xmlns='${NS.bind}'><resource>${resource}</resource></bind>`), 'modify', 'bad-request');
+    await c.fails(
+      c.iq('set', `<bind xmlns='${NS.bind}'><resource>${resource}</resource></bind>`),
+      'modify',
+      'bad-request',
+    );
     expect(await bindResource(c, 'better')).toBe(`${alice.jid}/better`);
   });
 

@@ -10,8 +10,8 @@ import {
   NS,
   negotiate,
   plain,
-  SM_ENABLE,
   Scram,
+  SM_ENABLE,
   sasl2,
   takeSuccess,
   useServer,
@@ -40,26 +40,32 @@ describe('features', () => {
     const inline = auth.at('inline');
     expect(inline.child('sm', NS.sm)).toBeDefined();
     const bind = inline.child('bind', NS.bind2)!;
-    const vars = bind.at('inline').all('feature').map((f) => f.attr('var'));
+    const vars = bind
+      .at('inline')
+      .all('feature')
+      .map((f) => f.attr('var'));
     expect(vars).toContain('urn:xmpp:sm:3');
   });
 });
 
 describe('success', () => {
-  test.each(['SCRAM-SHA-256', 'SCRAM-SHA-1'] as const)('%s without a bind: the bare JID, then features, no restart', async (mechanism) => {
-    const [alice] = await stage.accounts('alice');
-    const c = await opened();
-    const success = await sasl2(c, alice, { mechanism });
-    expect(success.at('authorization-identifier').text).toBe(alice.jid);
-    expect(success.child('bound')).toBeUndefined();
-    const features = await c.expectFeatures();
-    expect(features.child('bind', NS.bind)).toBeDefined();
-    expect(features.child('authentication')).toBeUndefined();
-    expect(features.child('mechanisms')).toBeUndefined();
-    await bindResource(c, 'desk');
-    expect(c.jid).toBe(`${alice.jid}/desk`);
-    await c.ping();
-  });
+  test.each(['SCRAM-SHA-256', 'SCRAM-SHA-1'] as const)(
+    '%s without a bind: the bare JID, then features, no restart',
+    async (mechanism) => {
+      const [alice] = await stage.accounts('alice');
+      const c = await opened();
+      const success = await sasl2(c, alice, { mechanism });
+      expect(success.at('authorization-identifier').text).toBe(alice.jid);
+      expect(success.child('bound')).toBeUndefined();
+      const features = await c.expectFeatures();
+      expect(features.child('bind', NS.bind)).toBeDefined();
+      expect(features.child('authentication')).toBeUndefined();
+      expect(features.child('mechanisms')).toBeUndefined();
+      await bindResource(c, 'desk');
+      expect(c.jid).toBe(`${alice.jid}/desk`);
+      await c.ping();
+    },
+  );
 
   test('with a bind: the full JID, features without another bind', async () => {
     const [alice] = await stage.accounts('alice');
@@ -111,11 +117,21 @@ describe('success', () => {
     other.sends`<message to='${alice.jid}' type='chat' id='m2'><body>two</body></message>`;
     await stage.available(empty);
     const ids: string[] = [];
-    for (const id of ['m1', 'm2']) ids.push((await empty.pick(x`<message id='${id}' type='chat'><stanza-id xmlns='${NS.sid}'/></message>`)).at('stanza-id').need('id'));
+    for (const id of ['m1', 'm2'])
+      ids.push(
+        (await empty.pick(x`<message id='${id}' type='chat'><stanza-id xmlns='${NS.sid}'/></message>`))
+          .at('stanza-id')
+          .need('id'),
+      );
 
     const c = await opened();
     const second = await sasl2(c, alice, { tag: 'b' });
-    const { start, end } = Object.fromEntries(second.at('bound', 'metadata').elements().map((e) => [e.name, e]));
+    const { start, end } = Object.fromEntries(
+      second
+        .at('bound', 'metadata')
+        .elements()
+        .map((e) => [e.name, e]),
+    );
     expect(start?.attr('id')).toBe(ids[0]);
     expect(end?.attr('id')).toBe(ids[1]);
     expect(start?.attr('timestamp')).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
@@ -127,7 +143,9 @@ describe('success', () => {
     const scram = new Scram('SCRAM-SHA-256', alice.name, alice.password);
     if (c.transport === 'starttls') return;
     c.open();
-    c.sendRaw(x`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${scram.first()}</initial-response></authenticate>`);
+    c.sendRaw(
+      x`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${scram.first()}</initial-response></authenticate>`,
+    );
     await c.expectOpen();
     await c.expectFeatures();
     const challenge = await c.expect(`<challenge xmlns='${NS.sasl2}'>*</challenge>`);
@@ -230,7 +248,10 @@ describe('the resource', () => {
     const [alice] = await stage.accounts('alice');
     const c = await opened();
     const outcome = await sasl2(c, alice, { tag: 'x'.repeat(1100) });
-    if (outcome.name === 'success') expect(Buffer.byteLength(outcome.at('authorization-identifier').text.split('/').slice(1).join('/'))).toBeLessThanOrEqual(1023);
+    if (outcome.name === 'success')
+      expect(
+        Buffer.byteLength(outcome.at('authorization-identifier').text.split('/').slice(1).join('/')),
+      ).toBeLessThanOrEqual(1023);
     else expect(outcome.name).toBe('failure');
   });
 });
@@ -246,7 +267,11 @@ describe('resumption inline', () => {
 
     const c = await opened();
     c.resuming = old;
-    const success = await sasl2(c, alice, { inline: x`<resume xmlns='${NS.sm}' h='${old.sm!.received}' previd='${old.sm!.id!}'/>`, tag: 'ignored', inBind: SM_ENABLE });
+    const success = await sasl2(c, alice, {
+      inline: x`<resume xmlns='${NS.sm}' h='${old.sm!.received}' previd='${old.sm!.id!}'/>`,
+      tag: 'ignored',
+      inBind: SM_ENABLE,
+    });
     const resumed = success.child('resumed', NS.sm)!;
     expect(resumed.attr('previd')).toBe(old.sm!.id);
     expect(success.child('bound')).toBeUndefined();
@@ -258,7 +283,11 @@ describe('resumption inline', () => {
   test('fails for an unknown session, and the bind goes ahead', async () => {
     const [alice] = await stage.accounts('alice');
     const c = await opened();
-    const success = await sasl2(c, alice, { inline: `<resume xmlns='${NS.sm}' h='0' previd='nothing-like-that'/>`, tag: 'Confab', inBind: SM_ENABLE });
+    const success = await sasl2(c, alice, {
+      inline: `<resume xmlns='${NS.sm}' h='0' previd='nothing-like-that'/>`,
+      tag: 'Confab',
+      inBind: SM_ENABLE,
+    });
     expect(success.name).toBe('success');
     expect(success.child('failed', NS.sm)!.child('item-not-found', NS.stanzas)).toBeDefined();
     takeSuccess(c, success);
@@ -281,7 +310,10 @@ describe('resumption inline', () => {
     const [alice, mallory] = await stage.accounts('alice', 'mallory');
     const old = await stage.signInModern(alice);
     const c = await opened();
-    const success = await sasl2(c, mallory, { inline: x`<resume xmlns='${NS.sm}' h='0' previd='${old.sm!.id!}'/>`, tag: 'x' });
+    const success = await sasl2(c, mallory, {
+      inline: x`<resume xmlns='${NS.sm}' h='0' previd='${old.sm!.id!}'/>`,
+      tag: 'x',
+    });
     expect(success.child('failed', NS.sm)!.child('item-not-found', NS.stanzas)).toBeDefined();
     await old.ping();
   });
@@ -317,19 +349,24 @@ describe('failure', () => {
     await c.expectStreamError('invalid-from');
   });
 
-  test.each(['bob@chat.example', 'alice@elsewhere.example', '@@', 'a b@chat.example'])('the authzid %s is not ours to give', async (authzid) => {
-    const [alice] = await stage.accounts('alice');
-    const c = await opened();
-    const outcome = await sasl2(c, alice, { authzid });
-    expect(outcome.name).toBe('failure');
-    expect(outcome.elements()[0]!.name).toMatch(/invalid-authzid|not-authorized|malformed-request/);
-  });
+  test.each(['bob@chat.example', 'alice@elsewhere.example', '@@', 'a b@chat.example'])(
+    'the authzid %s is not ours to give',
+    async (authzid) => {
+      const [alice] = await stage.accounts('alice');
+      const c = await opened();
+      const outcome = await sasl2(c, alice, { authzid });
+      expect(outcome.name).toBe('failure');
+      expect(outcome.elements()[0]!.name).toMatch(/invalid-authzid|not-authorized|malformed-request/);
+    },
+  );
 
   test('abort', async () => {
     const [alice] = await stage.accounts('alice');
     const c = await opened();
     const scram = new Scram('SCRAM-SHA-256', alice.name, alice.password);
-    c.sendRaw(x`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${scram.first()}</initial-response></authenticate>`);
+    c.sendRaw(
+      x`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${scram.first()}</initial-response></authenticate>`,
+    );
     await c.expect(`<challenge xmlns='${NS.sasl2}'/>`);
     c.sendRaw(`<abort xmlns='${NS.sasl2}'><text>changed my mind</text></abort>`);
     await c.expect(failure('aborted'));
@@ -339,21 +376,41 @@ describe('failure', () => {
   test.each(['PLAIN', 'SCRAM-SHA-256-PLUS', 'CRAM-MD5', ''])('the mechanism %s was not offered', async (mechanism) => {
     const [alice] = await stage.accounts('alice');
     const c = await opened();
-    c.sendRaw(x`<authenticate xmlns='${NS.sasl2}' mechanism='${mechanism}'><initial-response>${plain('', alice.name, alice.password)}</initial-response></authenticate>`);
+    c.sendRaw(
+      x`<authenticate xmlns='${NS.sasl2}' mechanism='${mechanism}'><initial-response>${plain('', alice.name, alice.password)}</initial-response></authenticate>`,
+    );
     await c.expect(failure('invalid-mechanism'));
   });
 
   test.each([
     ['no base64', '%%%', /incorrect-encoding/],
     ['no SCRAM', Buffer.from('hello').toString('base64'), /malformed-request|not-authorized/],
-    ['channel binding where none was offered', Buffer.from('p=tls-unique,,n=alice,r=abcdefgh').toString('base64'), /malformed-request|not-authorized/],
-    ['an extension that must be understood', Buffer.from('n,,m=what,n=alice,r=abcdefgh').toString('base64'), /malformed-request|not-authorized/],
+    [
+      'channel binding where none was offered',
+      Buffer.from('p=tls-unique,,n=alice,r=abcdefgh').toString('base64'),
+      /malformed-request|not-authorized/,
+    ],
+    [
+      'an extension that must be understood',
+      Buffer.from('n,,m=what,n=alice,r=abcdefgh').toString('base64'),
+      /malformed-request|not-authorized/,
+    ],
     ['an empty nonce', Buffer.from('n,,n=alice,r=').toString('base64'), /malformed-request|not-authorized/],
-    ['a NUL in the name', Buffer.from('n,,n=al\0ice,r=abcdefgh').toString('base64'), /malformed-request|not-authorized/],
-    ['a bad escape in the name', Buffer.from('n,,n=al=ice,r=abcdefgh').toString('base64'), /malformed-request|not-authorized/],
+    [
+      'a NUL in the name',
+      Buffer.from('n,,n=al\0ice,r=abcdefgh').toString('base64'),
+      /malformed-request|not-authorized/,
+    ],
+    [
+      'a bad escape in the name',
+      Buffer.from('n,,n=al=ice,r=abcdefgh').toString('base64'),
+      /malformed-request|not-authorized/,
+    ],
   ])('%s', async (_name, initial, condition) => {
     const c = await opened();
-    c.sendRaw(`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${initial}</initial-response></authenticate>`);
+    c.sendRaw(
+      `<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${initial}</initial-response></authenticate>`,
+    );
     const got = await c.expect(`<failure xmlns='${NS.sasl2}'/>`);
     expect(got.elements()[0]!.name).toMatch(condition);
     expect(got.elements()[0]!.ns).toBe(NS.sasl);
@@ -363,9 +420,13 @@ describe('failure', () => {
     const [alice] = await stage.accounts('alice');
     const c = await opened();
     const scram = new Scram('SCRAM-SHA-256', alice.name, alice.password);
-    c.sendRaw(x`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${scram.first()}</initial-response></authenticate>`);
+    c.sendRaw(
+      x`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${scram.first()}</initial-response></authenticate>`,
+    );
     const challenge = await c.expect(`<challenge xmlns='${NS.sasl2}'/>`);
-    const final = Buffer.from(scram.final(challenge.text), 'base64').toString().replace(/r=[^,]+/, 'r=another-nonce');
+    const final = Buffer.from(scram.final(challenge.text), 'base64')
+      .toString()
+      .replace(/r=[^,]+/, 'r=another-nonce');
     c.sendRaw(`<response xmlns='${NS.sasl2}'>${Buffer.from(final).toString('base64')}</response>`);
     const got = await c.expect(`<failure xmlns='${NS.sasl2}'/>`);
     expect(got.elements()[0]!.name).toMatch(/malformed-request|not-authorized/);
@@ -377,9 +438,11 @@ describe('order', () => {
     const [alice] = await stage.accounts('alice');
     const c = await opened();
     const scram = new Scram('SCRAM-SHA-256', alice.name, alice.password);
-    c.sendRaw(x`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${scram.first()}</initial-response></authenticate>`);
+    c.sendRaw(
+      x`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>${scram.first()}</initial-response></authenticate>`,
+    );
     await c.expect(`<challenge xmlns='${NS.sasl2}'/>`);
-    c.send("<presence/>");
+    c.send('<presence/>');
     await c.expectClosed();
     await c.expectEnded();
   });
@@ -395,7 +458,9 @@ describe('order', () => {
     const [alice] = await stage.accounts('alice');
     const c = await stage.connect('alice');
     await loginModern(c, alice);
-    c.sendRaw(`<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>biws</initial-response></authenticate>`);
+    c.sendRaw(
+      `<authenticate xmlns='${NS.sasl2}' mechanism='SCRAM-SHA-256'><initial-response>biws</initial-response></authenticate>`,
+    );
     await c.expectStreamError(['not-authorized', 'policy-violation', 'unsupported-stanza-type', 'bad-format']);
   });
 });

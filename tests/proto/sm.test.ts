@@ -198,7 +198,10 @@ describe('the server asks', () => {
     c.sendRaw(`<a xmlns='${NS.sm}' h='2'/><a xmlns='${NS.sm}' h='1'/>`);
     const before = c.history.length;
     c.sends`<iq type='get' id='still'><ping xmlns='${NS.ping}'/></iq>`;
-    await c.until(() => c.history.slice(before).some((e) => e.attr('id') === 'still' || e.name === 'error'), 'any answer');
+    await c.until(
+      () => c.history.slice(before).some((e) => e.attr('id') === 'still' || e.name === 'error'),
+      'any answer',
+    );
   });
 });
 

@@ -173,18 +173,38 @@ const BROKEN: [name: string, bytes: string | Uint8Array, conditions: string[]][]
   ['an attribute without a value', '<message to/>', ['not-well-formed']],
   ['an attribute without quotes', '<message to=me/>', ['not-well-formed']],
   ['the same attribute twice', "<message to='a' to='b'/>", ['not-well-formed']],
-  ['the same attribute twice by two prefixes', "<message xmlns:a='u:x' xmlns:b='u:x' a:to='1' b:to='2'/>", ['not-well-formed']],
+  [
+    'the same attribute twice by two prefixes',
+    "<message xmlns:a='u:x' xmlns:b='u:x' a:to='1' b:to='2'/>",
+    ['not-well-formed'],
+  ],
   ['a < in an attribute', "<message to='<'/>", ['not-well-formed']],
   ['a prefix that was not declared', '<x:message/>', ['not-well-formed', 'bad-namespace-prefix']],
-  ['a prefix that was not declared, on an attribute', "<message y:to='a'/>", ['not-well-formed', 'bad-namespace-prefix']],
+  [
+    'a prefix that was not declared, on an attribute',
+    "<message y:to='a'/>",
+    ['not-well-formed', 'bad-namespace-prefix'],
+  ],
   ['a control character', '<message><body>\u0001</body></message>', ['not-well-formed']],
   ['a NUL character', '<message><body>\u0000</body></message>', ['not-well-formed']],
   ['a control character by reference', '<message><body>&#1;</body></message>', ['not-well-formed']],
   ['a surrogate by reference', '<message><body>&#xD800;</body></message>', ['not-well-formed']],
   ['U+FFFE', '<message><body>\uFFFE</body></message>', ['not-well-formed']],
-  ['UTF-8 cut short', Buffer.concat([Buffer.from('<message><body>'), Buffer.from([0xc3]), Buffer.from('</body></message>')]), ['unsupported-encoding', 'not-well-formed', 'bad-format']],
-  ['UTF-8 longer than needed', Buffer.concat([Buffer.from('<message><body>'), Buffer.from([0xc0, 0xbc]), Buffer.from('</body></message>')]), ['unsupported-encoding', 'not-well-formed', 'bad-format']],
-  ['a surrogate in UTF-8', Buffer.concat([Buffer.from('<message><body>'), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('</body></message>')]), ['unsupported-encoding', 'not-well-formed', 'bad-format']],
+  [
+    'UTF-8 cut short',
+    Buffer.concat([Buffer.from('<message><body>'), Buffer.from([0xc3]), Buffer.from('</body></message>')]),
+    ['unsupported-encoding', 'not-well-formed', 'bad-format'],
+  ],
+  [
+    'UTF-8 longer than needed',
+    Buffer.concat([Buffer.from('<message><body>'), Buffer.from([0xc0, 0xbc]), Buffer.from('</body></message>')]),
+    ['unsupported-encoding', 'not-well-formed', 'bad-format'],
+  ],
+  [
+    'a surrogate in UTF-8',
+    Buffer.concat([Buffer.from('<message><body>'), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('</body></message>')]),
+    ['unsupported-encoding', 'not-well-formed', 'bad-format'],
+  ],
   ['a second XML declaration', "<?xml version='1.0'?>", ['restricted-xml', 'not-well-formed']],
 ];
 

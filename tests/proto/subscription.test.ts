@@ -157,10 +157,17 @@ async function reach(state: State): Promise<Pair> {
 
 async function rosterItem(c: Client, jid: string): Promise<El | undefined> {
   const answer = await c.get(`<query xmlns='${NS.roster}'/>`);
-  return answer.at('query').all('item').find((i) => i.attr('jid') === jid);
+  return answer
+    .at('query')
+    .all('item')
+    .find((i) => i.attr('jid') === jid);
 }
 
-const subscriptionStanzas = (got: El[], from: string) => got.filter((e) => e.name === 'presence' && (KINDS as readonly string[]).includes(e.attr('type') ?? '') && e.attr('from') === from);
+const subscriptionStanzas = (got: El[], from: string) =>
+  got.filter(
+    (e) =>
+      e.name === 'presence' && (KINDS as readonly string[]).includes(e.attr('type') ?? '') && e.attr('from') === from,
+  );
 
 const pushes = (got: El[], jid: string) =>
   got.flatMap((e) => {
@@ -233,7 +240,9 @@ describe('what comes with it', () => {
     const { user, contact } = await reach('none+out');
     contact.sends`<presence type='subscribed' to='${user.bare}'/>`;
     const [userGot, contactGot] = (await quiet(user, contact)) as [El[], El[]];
-    expect(userGot.filter((e) => e.name === 'presence' && e.attr('type') === undefined).map((e) => e.attr('from'))).toEqual([contact.jid]);
+    expect(
+      userGot.filter((e) => e.name === 'presence' && e.attr('type') === undefined).map((e) => e.attr('from')),
+    ).toEqual([contact.jid]);
     // First the approval, then the presence.
     const order = userGot.filter((e) => e.name === 'presence').map((e) => e.attr('type') ?? 'available');
     expect(order).toEqual(['subscribed', 'available']);
@@ -248,7 +257,9 @@ describe('what comes with it', () => {
     if (kind === 'unsubscribed') contact.sends`<presence type='unsubscribed' to='${user.bare}'/>`;
     else user.sends`<presence type='unsubscribe' to='${contact.bare}'/>`;
     const [userGot] = (await quiet(user, contact)) as [El[], El[]];
-    expect(userGot.some((e) => e.name === 'presence' && e.attr('type') === 'unavailable' && e.attr('from') === contact.jid)).toBe(true);
+    expect(
+      userGot.some((e) => e.name === 'presence' && e.attr('type') === 'unavailable' && e.attr('from') === contact.jid),
+    ).toBe(true);
     contact.send('<presence><show>away</show></presence>');
     await contact.pick(x`<presence from='${contact}'><show>away</show></presence>`);
     await user.receivesNothing(contact);
@@ -259,7 +270,11 @@ describe('what comes with it', () => {
     await user.set(x`<query xmlns='${NS.roster}'><item jid='${contact.bare}' subscription='remove'/></query>`);
     const [userGot, contactGot] = (await quiet(user, contact)) as [El[], El[]];
     expect(pushes(userGot, contact.bare).at(-1)?.attr('subscription')).toBe('remove');
-    expect(subscriptionStanzas(contactGot, user.bare).map((e) => e.attr('type')).sort()).toEqual(['unsubscribe', 'unsubscribed']);
+    expect(
+      subscriptionStanzas(contactGot, user.bare)
+        .map((e) => e.attr('type'))
+        .sort(),
+    ).toEqual(['unsubscribe', 'unsubscribed']);
     expect(shown(pushes(contactGot, user.bare).at(-1))).toBe('none');
     expect(await rosterItem(user, contact.bare)).toBeUndefined();
     expect(shown(await rosterItem(contact, user.bare))).toBe('none');
@@ -310,7 +325,9 @@ describe('requests that wait', () => {
     await alice.ping();
     for (let i = 0; i < 2; i++) {
       const bob = await stage.signIn(b, { presence: true });
-      await bob.pick(x`<presence type='subscribe' from='${a.jid}' to='${b.jid}'><status>it is me, from the café</status><nick xmlns='http://jabber.org/protocol/nick'>Ally</nick></presence>`);
+      await bob.pick(
+        x`<presence type='subscribe' from='${a.jid}' to='${b.jid}'><status>it is me, from the café</status><nick xmlns='http://jabber.org/protocol/nick'>Ally</nick></presence>`,
+      );
       await bob.close();
     }
     const bob = await stage.signIn(b, { presence: true });

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import tls from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { Client, loginLegacy, NS, negotiate, Wire, useServer, x } from './harness/index.ts';
+import { Client, loginLegacy, NS, negotiate, useServer, Wire, x } from './harness/index.ts';
 
 const stage = useServer({ auth: { plaintext: 'never' } });
 
@@ -21,7 +21,9 @@ describe('without TLS', () => {
     const [alice] = await stage.accounts('alice');
     const c = await stage.connect('someone', 'tcp');
     await negotiate(c);
-    c.sendRaw(x`<auth xmlns='${NS.sasl}' mechanism='PLAIN'>${Buffer.from(`\0${alice.name}\0${alice.password}`).toString('base64')}</auth>`);
+    c.sendRaw(
+      x`<auth xmlns='${NS.sasl}' mechanism='PLAIN'>${Buffer.from(`\0${alice.name}\0${alice.password}`).toString('base64')}</auth>`,
+    );
     const got = await c.nextElement();
     expect(got.name === 'failure' || got.name === 'error').toBe(true);
     if (got.name === 'failure') expect(got.elements()[0]!.name).toMatch(/encryption-required|invalid-mechanism/);
@@ -61,7 +63,9 @@ describe('STARTTLS', () => {
     const c = await stage.connect('mallory', 'tcp');
     await negotiate(c);
     // All in one write, as someone in the middle would do who waits for the victim's TLS.
-    c.sendRaw(x`<starttls xmlns='${NS.tls}'/><stream:stream xmlns='${NS.client}' xmlns:stream='${NS.stream}' to='${stage.domain}' version='1.0'>`);
+    c.sendRaw(
+      x`<starttls xmlns='${NS.tls}'/><stream:stream xmlns='${NS.client}' xmlns:stream='${NS.stream}' to='${stage.domain}' version='1.0'>`,
+    );
     const got = await c.next();
     if (got.kind === 'element' && got.el.name === 'proceed') await expect(c.startTls()).rejects.toThrow();
     else await c.expectClosed();
@@ -123,7 +127,12 @@ describe('direct TLS', () => {
   });
 
   test('the certificate is for our domain', async () => {
-    const socket = tls.connect({ port: stage.ports.c2sTls, host: '127.0.0.1', servername: stage.domain, rejectUnauthorized: false });
+    const socket = tls.connect({
+      port: stage.ports.c2sTls,
+      host: '127.0.0.1',
+      servername: stage.domain,
+      rejectUnauthorized: false,
+    });
     await once(socket, 'secureConnect');
     const cert = socket.getPeerCertificate();
     expect(tls.checkServerIdentity(stage.domain, cert)).toBeUndefined();

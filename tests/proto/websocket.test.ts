@@ -1,7 +1,20 @@
 // XMPP over WebSocket (RFC 7395) and what RFC 6455 asks below it.
 
 import { describe, expect, test } from 'vitest';
-import { bindResource, Client, loginLegacy, loginModern, NS, negotiate, OP, sasl1, type Upgrade, useServer, Wire, x } from './harness/index.ts';
+import {
+  bindResource,
+  Client,
+  loginLegacy,
+  loginModern,
+  NS,
+  negotiate,
+  OP,
+  sasl1,
+  type Upgrade,
+  useServer,
+  Wire,
+  x,
+} from './harness/index.ts';
 
 const LIMIT = 20_000;
 const stage = useServer({ limits: { stanza_bytes: String(LIMIT) } });
@@ -57,7 +70,9 @@ describe('the handshake', () => {
   });
 
   test('a key that is none is refused', async () => {
-    expect((await upgrade('/xmpp', { 'Sec-WebSocket-Protocol': 'xmpp', 'Sec-WebSocket-Key': 'short' })).answer.status).toBe(400);
+    expect(
+      (await upgrade('/xmpp', { 'Sec-WebSocket-Protocol': 'xmpp', 'Sec-WebSocket-Key': 'short' })).answer.status,
+    ).toBe(400);
   });
 
   test('a plain request gets an answer, not a stream', async () => {
@@ -131,7 +146,10 @@ describe('framing', () => {
   });
 
   test.each([
-    ['two elements in one message', x`<iq xmlns='${NS.client}' type='get' id='1'><ping xmlns='${NS.ping}'/></iq><presence xmlns='${NS.client}'/>`],
+    [
+      'two elements in one message',
+      x`<iq xmlns='${NS.client}' type='get' id='1'><ping xmlns='${NS.ping}'/></iq><presence xmlns='${NS.client}'/>`,
+    ],
     ['half an element', `<message xmlns='${NS.client}'>`],
     ['text', 'hello'],
     ['an XML that is not well-formed', `<message xmlns='${NS.client}'><a></b></message>`],
@@ -142,7 +160,15 @@ describe('framing', () => {
     const c = await stage.connect('alice', 'ws');
     await loginLegacy(c, alice);
     c.sendRaw(message);
-    await c.expectStreamError(['not-well-formed', 'bad-format', 'invalid-xml', 'restricted-xml', 'bad-namespace-prefix', 'unsupported-stanza-type', 'invalid-namespace']);
+    await c.expectStreamError([
+      'not-well-formed',
+      'bad-format',
+      'invalid-xml',
+      'restricted-xml',
+      'bad-namespace-prefix',
+      'unsupported-stanza-type',
+      'invalid-namespace',
+    ]);
   });
 
   test('a stanza without its namespace is none of ours', async () => {
@@ -233,7 +259,10 @@ describe('frames', () => {
     c.webSocket.send(OP.close, Buffer.from([0x03, 0xe9]));
     await c.expectEnded();
     const again = await stage.connect('alice', 'ws');
-    await loginModern(again, alice, { inline: x`<resume xmlns='${NS.sm}' h='0' previd='${c.sm!.id!}'/>`, tag: undefined }).catch(() => {});
+    await loginModern(again, alice, {
+      inline: x`<resume xmlns='${NS.sm}' h='0' previd='${c.sm!.id!}'/>`,
+      tag: undefined,
+    }).catch(() => {});
     expect(again.history.find((e) => e.name === 'success')?.child('resumed', NS.sm)).toBeDefined();
   });
 });

@@ -36,9 +36,16 @@ export interface Page {
 }
 
 function queryXml(q: Query, queryid: string): string {
-  const fields = { ...(q.with ? { with: q.with } : {}), ...(q.start ? { start: q.start } : {}), ...(q.end ? { end: q.end } : {}), ...q.fields };
+  const fields = {
+    ...(q.with ? { with: q.with } : {}),
+    ...(q.start ? { start: q.start } : {}),
+    ...(q.end ? { end: q.end } : {}),
+    ...q.fields,
+  };
   const form = Object.keys(fields).length
-    ? `<x xmlns='${NS.data}' type='submit'><field var='FORM_TYPE' type='hidden'><value>${NS.mam}</value></field>${Object.entries(fields)
+    ? `<x xmlns='${NS.data}' type='submit'><field var='FORM_TYPE' type='hidden'><value>${NS.mam}</value></field>${Object.entries(
+        fields,
+      )
         .map(([k, v]) => x`<field var='${k}'><value>${v}</value></field>`)
         .join('')}</x>`
     : '';
@@ -49,7 +56,9 @@ function queryXml(q: Query, queryid: string): string {
   if (q.index !== undefined) set += `<index>${q.index}</index>`;
   const rsm = set ? `<set xmlns='${NS.rsm}'>${set}</set>` : '';
   const node = q.node ? x` node='${q.node}'` : '';
-  return x`<query xmlns='${NS.mam}' queryid='${queryid}'` + `${node}>${form}${rsm}${q.flip ? '<flip-page/>' : ''}</query>`;
+  return (
+    x`<query xmlns='${NS.mam}' queryid='${queryid}'` + `${node}>${form}${rsm}${q.flip ? '<flip-page/>' : ''}</query>`
+  );
 }
 
 /** The query as it is sent; the answer may be an error. */
@@ -86,7 +95,11 @@ export async function page(c: Client, q: Query = {}): Promise<Page> {
   const first = set?.child('first')?.text;
   const last = set?.child('last')?.text;
   const count = set?.child('count')?.text;
-  if (results.length > 0 && (first !== (q.flip ? results.at(-1)!.id : results[0]!.id) || last !== (q.flip ? results[0]!.id : results.at(-1)!.id))) {
+  if (
+    results.length > 0 &&
+    (first !== (q.flip ? results.at(-1)!.id : results[0]!.id) ||
+      last !== (q.flip ? results[0]!.id : results.at(-1)!.id))
+  ) {
     throw dialogueError(`${c.label}: <first/> and <last/> are not those of the page: ${fin}`);
   }
   return {

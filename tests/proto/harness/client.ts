@@ -222,7 +222,12 @@ export class Client {
       this.sends`<iq type='result' id='${el.need('id')}' to='${el.attr('from') ?? this.ports.domain}'/>`;
       return;
     }
-    if (this.ignoreProbeAnswers && el.name === 'presence' && el.attr('type') === 'unavailable' && !el.attr('from')?.includes('/')) {
+    if (
+      this.ignoreProbeAnswers &&
+      el.name === 'presence' &&
+      el.attr('type') === 'unavailable' &&
+      !el.attr('from')?.includes('/')
+    ) {
       note(this.label, '<', `[ignored] ${el}`);
       return;
     }
@@ -326,7 +331,8 @@ export class Client {
 
   /** Counting starts with the very element that says so: more may come in the same read. */
   private watchSm(el: El): void {
-    const inSuccess = (name: string) => (el.name === 'success' && el.ns === NS.sasl2 ? el.child(name, NS.sm) : undefined);
+    const inSuccess = (name: string) =>
+      el.name === 'success' && el.ns === NS.sasl2 ? el.child(name, NS.sm) : undefined;
     const direct = (name: string) => (el.name === name && el.ns === NS.sm ? el : undefined);
     const enabled = direct('enabled') ?? el.child('bound', NS.bind2)?.child('enabled', NS.sm);
     if (enabled) this.startSm(enabled);

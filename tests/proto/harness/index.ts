@@ -2,6 +2,7 @@ export * from './archive.ts';
 export * from './client.ts';
 export * from './login.ts';
 export * from './match.ts';
+export * from './persistent.ts';
 export * from './scram.ts';
 export * from './server.ts';
 export * from './stage.ts';

@@ -14,7 +14,9 @@ import type { Account } from './login.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 // CONFAB_BUILD names a build directory, CONFABD the program itself.
-const CONFABD = resolve(process.env.CONFABD ?? join(process.env.CONFAB_BUILD ?? join(here, '../../../build'), 'confabd'));
+const CONFABD = resolve(
+  process.env.CONFABD ?? join(process.env.CONFAB_BUILD ?? join(here, '../../../build'), 'confabd'),
+);
 const CONFABCTL = process.env.CONFABCTL ?? join(dirname(CONFABD), 'confabctl');
 
 export type Config = Record<string, Record<string, string>>;

@@ -1,0 +1,115 @@
+// SIGKILL at full speed (promises 1 to 5): afterwards every acknowledged message is in both archives exactly once and in
+// order, and so is every delivered one. CONFAB_ROUNDS says how often, CONFAB_SEED repeats a run.
+
+import { randomInt, randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { everything, NS, Persistent, useServer } from './harness/index.ts';
+
+const ROUNDS = Number(process.env.CONFAB_ROUNDS ?? process.env.CRASH_ROUNDS ?? 3);
+const SEED = Number(process.env.CONFAB_SEED ?? randomInt(1, 2 ** 31));
+const PAIRS = 3;
+
+const stage = useServer();
+
+/** A small generator (mulberry32): the moments of the kills are those of the seed. */
+function random(seed: number): () => number {
+  let a = seed;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+test(
+  `${ROUNDS} kills under load, seed ${SEED}`,
+  async () => {
+    const rng = random(SEED);
+    const everybody: Persistent[] = [];
+    const pairs: [Persistent, Persistent][] = [];
+    for (let i = 0; i < PAIRS; i++) {
+      const [a, b] = await stage.accounts('alice', 'bob');
+      const one = new Persistent(stage.server, a, b.jid, randomUUID());
+      const two = new Persistent(stage.server, b, a.jid, randomUUID());
+      pairs.push([one, two]);
+      everybody.push(one, two);
+    }
+    await Promise.all(everybody.map((p) => p.start()));
+
+    const total = () => everybody.reduce((n, p) => n + p.sent.length - p.client.sm!.unacked.length, 0);
+    for (let round = 0; round < ROUNDS; round++) {
+      // The kill comes when so many more have been acknowledged, in the middle of everything.
+      const goal = total() + 50 + Math.floor(rng() * 400);
+      let killed = false;
+      let killing: Promise<void> | undefined;
+      const maybeKill = () => {
+        if (!killed && total() >= goal) {
+          killed = true;
+          killing = stage.server.end('SIGKILL');
+        }
+        return false;
+      };
+      const stopped = await Promise.all(everybody.map((p) => p.chatter(maybeKill)));
+      expect(stopped.every((s) => s === false)).toBe(true);
+      await killing;
+      await stage.server.launch();
+      await Promise.all(everybody.map((p) => p.comeBack()));
+    }
+    await Promise.all(everybody.map((p) => p.finish()));
+
+    for (const pair of pairs) {
+      for (const [sender, receiver] of [pair, [...pair].reverse() as [Persistent, Persistent]]) {
+        const mine = await everything(sender.client, { max: 200 });
+        const theirs = await everything(receiver.client, { max: 200 });
+        const from = (list: typeof mine) =>
+          list
+            .filter((a) => a.message.attr('from')?.startsWith(sender.account.jid))
+            .map((a) => a.message.child('origin-id', NS.sid)!.need('id'));
+        expect(from(mine), `the archive of the sender ${sender.account.name}`).toEqual(sender.sent);
+        expect(from(theirs), `the archive of the receiver ${receiver.account.name}`).toEqual(sender.sent);
+        // What was shown to somebody is in the archive under the id that it was shown with, and was shown once.
+        const ids = new Map(theirs.map((a) => [a.message.child('origin-id', NS.sid)!.need('id'), a.id]));
+        for (const d of receiver.delivered) expect(d.archiveId, d.id).toBe(ids.get(d.id));
+        const seen = new Set<string>();
+        for (const d of receiver.delivered) {
+          expect(seen.has(d.id), `${d.id} was delivered twice`).toBe(false);
+          seen.add(d.id);
+        }
+      }
+    }
+    for (const p of everybody) p.client.kill();
+  },
+  60_000 + ROUNDS * 20_000,
+);
+
+test('without a kill, cuts of the network alone: each message arrives exactly once', async () => {
+  const [a, b] = await stage.accounts('alice', 'bob');
+  const one = new Persistent(stage.server, a, b.jid, randomUUID());
+  const two = new Persistent(stage.server, b, a.jid, randomUUID());
+  await Promise.all([one.start(), two.start()]);
+  const rng = random(SEED + 1);
+  for (let round = 0; round < 6; round++) {
+    const victim = round % 2 ? one : two;
+    const goal = one.sent.length + two.sent.length + 60 + Math.floor(rng() * 100);
+    const stop = () => one.sent.length + two.sent.length >= goal;
+    await Promise.all([one.chatter(stop), two.chatter(stop)]);
+    victim.client.kill();
+    await victim.comeBack();
+  }
+  await Promise.all([one.finish(), two.finish()]);
+  await one.client.ping();
+  await two.client.until(
+    () => {
+      one.takeIn();
+      two.takeIn();
+      return two.delivered.length >= one.sent.length && one.delivered.length >= two.sent.length;
+    },
+    'everything to be delivered',
+    15_000,
+  );
+  expect(two.delivered.map((d) => d.id)).toEqual(one.sent);
+  expect(one.delivered.map((d) => d.id)).toEqual(two.sent);
+  expect(one.resumptions + two.resumptions).toBe(6);
+  for (const p of [one, two]) p.client.kill();
+});

@@ -1,0 +1,152 @@
+// Rates: who is too fast is slowed, never cut off or locked out, and nothing of what they sent is lost.
+
+import { describe, expect, test } from 'vitest';
+import { Client, loginLegacy, NS, negotiate, sasl1, useServer, Wire, x } from './harness/index.ts';
+
+describe('a sender', () => {
+  const stage = useServer({
+    limits: {
+      rates: 'on',
+      stanzas_per_second: '20',
+      stanzas_burst: '10',
+      bytes_per_second: '20000',
+      bytes_burst: '10000',
+    },
+  });
+
+  test('of many stanzas is slowed; all arrive, in order', async () => {
+    const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
+    const n = 60;
+    const start = performance.now();
+    for (let i = 0; i < n; i++) alice.sends`<message to='${bob}' type='chat' id='t${i}'><body>${i}</body></message>`;
+    for (let i = 0; i < n; i++) await bob.receives`<message from='${alice}' type='chat' id='t${i}'/>`;
+    // 60 at 20 a second, 10 of them free: a lower bound, so that a slow machine changes nothing.
+    expect(performance.now() - start).toBeGreaterThan(1500);
+  });
+
+  test('of many bytes is slowed', async () => {
+    const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
+    const start = performance.now();
+    for (let i = 0; i < 8; i++)
+      alice.sends`<message to='${bob}' type='chat' id='t${i}'><body>${'x'.repeat(8000)}</body></message>`;
+    for (let i = 0; i < 8; i++) await bob.pick(x`<message from='${alice}' type='chat' id='t${i}'/>`);
+    expect(performance.now() - start).toBeGreaterThan(1500);
+  });
+
+  test('does not slow others', async () => {
+    const [alice, bob, carol] = await stage.castWith({ presence: true }, 'alice', 'bob', 'carol');
+    for (let i = 0; i < 100; i++) alice.sends`<message to='${bob}' type='chat' id='t${i}'><body>${i}</body></message>`;
+    carol.sends`<message to='${bob}' type='chat' id='polite'><body>x</body></message>`;
+    await bob.pick(x`<message from='${carol}' type='chat' id='polite'/>`);
+    expect(bob.inbox.length).toBeLessThan(100);
+  });
+});
+
+describe('failed sign-ins', () => {
+  const stage = useServer({ limits: { rates: 'on', failures_per_minute: '3' }, auth: { plaintext: 'loopback' } });
+
+  async function from(address: string, label: string): Promise<Client> {
+    const c = stage.adopt(new Client(label, stage.ports, 'tls'));
+    c.attach(
+      await Wire.tls(stage.ports.c2sTls, {
+        servername: stage.domain,
+        ALPNProtocols: ['xmpp-client'],
+        localAddress: address,
+      }),
+    );
+    return c;
+  }
+
+  test('are slowed, and the owner is never locked out', async () => {
+    const [alice] = await stage.accounts('alice');
+    const times: number[] = [];
+    const guess = async (i: number) => {
+      const c = await from('127.0.0.1', 'guesser');
+      await negotiate(c);
+      const start = performance.now();
+      const outcome = await sasl1(c, alice.name, `guess ${i}`).catch(() => undefined);
+      times.push(performance.now() - start);
+      if (outcome) expect(outcome.name).not.toBe('success');
+      c.kill();
+    };
+    for (let i = 0; i < 6; i++) await guess(i);
+    expect(Math.max(...times.slice(3))).toBeGreaterThan(Math.min(...times) + 100);
+    // From elsewhere the right password works.
+    const owner = await from('127.77.0.1', 'owner');
+    await loginLegacy(owner, alice);
+    // And from the very same address it works, too, if late.
+    const late = await from('127.0.0.1', 'late');
+    await negotiate(late);
+    const deadline = performance.now() + 40_000;
+    for (;;) {
+      const outcome = await sasl1(late, alice.name, alice.password).catch(() => undefined);
+      if (outcome?.name === 'success') break;
+      expect(performance.now()).toBeLessThan(deadline);
+    }
+  });
+});
+
+describe('registration', () => {
+  const stage = useServer({ limits: { rates: 'on', registrations_per_hour: '2' }, auth: { registration: 'open' } });
+
+  async function register(address: string, name: string): Promise<string> {
+    const c = stage.adopt(new Client('visitor', stage.ports, 'tls'));
+    c.attach(
+      await Wire.tls(stage.ports.c2sTls, {
+        servername: stage.domain,
+        ALPNProtocols: ['xmpp-client'],
+        localAddress: address,
+      }),
+    );
+    await negotiate(c);
+    const got = await c.iq(
+      'set',
+      x`<query xmlns='${NS.register}'><username>${name}</username><password>a good password</password></query>`,
+    );
+    return got.attr('type') === 'result' ? 'ok' : got.at('error').elements()[0]!.name;
+  }
+
+  test('is limited by address', async () => {
+    expect(await register('127.0.0.1', 'one')).toBe('ok');
+    expect(await register('127.0.0.1', 'two')).toBe('ok');
+    expect(await register('127.0.0.1', 'three')).toMatch(/resource-constraint|policy-violation|not-allowed/);
+    expect(await register('127.0.5.1', 'three')).toBe('ok');
+  });
+});
+
+describe('registration that is closed', () => {
+  const stage = useServer();
+
+  test('is not offered and not possible', async () => {
+    const c = await stage.connect('visitor', 'tls');
+    const features = await negotiate(c);
+    expect(features.child('register', 'http://jabber.org/features/iq-register')).toBeUndefined();
+    c.send(
+      x`<iq type='set' id='r'><query xmlns='${NS.register}'><username>newcomer</username><password>a good password</password></query></iq>`,
+    );
+    const got = await c.nextElement();
+    if (got.name === 'iq') expect(got.attr('type')).toBe('error');
+    else expect(got.child('not-authorized', NS.streams)).toBeDefined();
+  });
+
+  test('leaves owners their password', async () => {
+    const [alice] = await stage.accounts('alice');
+    const c = await stage.connect('alice', 'tls');
+    await loginLegacy(c, alice);
+    await c.set(
+      x`<query xmlns='${NS.register}'><username>${alice.name}</username><password>changed</password></query>`,
+      stage.domain,
+    );
+    const again = await stage.connect('alice', 'tls');
+    await loginLegacy(again, { ...alice, password: 'changed' });
+  });
+
+  test('is not possible without TLS either', async () => {
+    const c = await stage.connect('visitor', 'tcp');
+    await negotiate(c);
+    c.send(x`<iq type='get' id='r'><query xmlns='${NS.register}'/></iq>`);
+    const got = await c.nextElement();
+    if (got.name === 'iq') expect(got.attr('type')).toBe('error');
+    else expect(got.name).toBe('error');
+  });
+});
