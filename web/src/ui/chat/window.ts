@@ -136,6 +136,9 @@ export class LogWindow {
       if (el) {
         const by = el.getBoundingClientRect().top - scroller.getBoundingClientRect().top - this.#anchor.offset;
         if (Math.abs(by) > 0.4) scroller.scrollTop += by;
+        // Now that heights are known and not guessed, another row may be the first that begins in sight.
+        this.#scrollTop = scroller.scrollTop;
+        this.#mark();
       }
     }
     this.#scrollTop = scroller.scrollTop;
