@@ -121,10 +121,11 @@ static void test_trickled_byte_by_byte(void **state) {
     frame_add(&all, 0x89, STR("are you there?"));
     frame_add(&all, 0x00, STR(""));
     frame_add(&all, 0x80, STR("\xbc\xc3\x9f\x65"));
-    frame_add(&all, 0x81, STR("next"));
-    static const enum ws_event expected[] = {WS_MORE, WS_PING, WS_MORE, WS_TEXT, WS_TEXT};
+    frame_add(&all, 0x01, STR("ne"));
+    frame_add(&all, 0x80, STR("xt"));
+    static const enum ws_event expected[] = {WS_MORE, WS_PING, WS_MORE, WS_TEXT, WS_MORE, WS_TEXT};
     static const struct str payloads[] = {STR_INIT(""), STR_INIT("are you there?"), STR_INIT(""), STR_INIT("Gr\xc3\xbc\xc3\x9f\x65"),
-                                          STR_INIT("next")};
+                                          STR_INIT(""), STR_INIT("next")};
     size_t at = 0;
     for (size_t i = 0; i < buf_len(&all); i++) {
         buf_add_char(&in, all.p[i]);
@@ -134,7 +135,9 @@ static void test_trickled_byte_by_byte(void **state) {
         if (got.event != WS_MORE) assert_true(str_eq(got.payload, payloads[at]));
         at++;
     }
-    assert_int_equal(at, 5);
+    assert_int_equal(at, 6);
+    assert_int_equal(decode(&d, &in).event, WS_NONE);
+    assert_null(d.fragments.p); /* idle: nothing is held */
     buf_free(&all);
     buf_free(&in);
     ws_decoder_free(&d);
