@@ -206,6 +206,12 @@ static void on_sessions_end(struct turn *turn, struct errand *e) {
     web_close(turn);
 }
 
+static void on_console_close(struct turn *turn, struct errand *e) {
+    (void)turn;
+    struct program *p = e->arg;
+    console_close(&p->console);
+}
+
 static int program_listen(struct program *p) {
     for (uint16_t i = 0; i < p->hub.gate_count; i++) {
         int err = errand(p->hub.places[p->hub.shard_count + i], on_listen, p->gates[i]);
@@ -226,7 +232,7 @@ static void program_stop(struct program *p) {
     for (uint16_t i = 0; i < p->hub.gate_count; i++) errand(p->hub.places[p->hub.shard_count + i], on_gate_close, p->gates[i]);
     for (uint16_t i = 0; i < p->hub.shard_count; i++) errand(p->hub.places[i], on_sessions_end, NULL);
     program_flush(p);
-    console_stop(&p->console);
+    errand(p->hub.places[0], on_console_close, p);
     /* Everything submitted is finished and its completions handled before the threads leave. */
     uint64_t jobs = 1, bytes;
     while (jobs > 0) {
@@ -302,8 +308,8 @@ static int program_run(const char *config) {
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets without MSG_NOSIGNAL */
     raise_limits();
     int err = program_open(&p, config);
+    if (!err) err = console_open(&p.server, p.hub.places[0], &p.console);
     if (!err) err = program_start(&p);
-    if (!err) err = console_start(&p.server, &p.console);
     if (!err) err = program_listen(&p);
     if (err) {
         LOG(LOG_ERROR, "start-failed", F_ERR("error", err));
