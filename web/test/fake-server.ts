@@ -372,10 +372,10 @@ export class ServerSession {
     const { options } = this.server;
     switch (`${type} ${payload.name} ${payload.ns}`) {
       case `get ping ${NS.ping}`:
-        return reply();
+        return void reply();
       case `get query ${NS.roster}`:
-        if (payload.attr('ver') === String(account.rosterVer)) return reply();
-        return reply(
+        if (payload.attr('ver') === String(account.rosterVer)) return void reply();
+        return void reply(
           x(
             'query',
             { xmlns: NS.roster, ver: account.rosterVer },
@@ -391,10 +391,12 @@ export class ServerSession {
           account.roster.set(jid, { ...old, name: item.attr('name') ?? '' });
         }
         this.server.push(own, jid);
-        return reply();
+        return void reply();
       }
       case `get blocklist ${NS.blocking}`:
-        return reply(x('blocklist', { xmlns: NS.blocking }, ...[...account.blocked].map((jid) => x('item', { jid }))));
+        return void reply(
+          x('blocklist', { xmlns: NS.blocking }, ...[...account.blocked].map((jid) => x('item', { jid }))),
+        );
       case `set block ${NS.blocking}`:
       case `set unblock ${NS.blocking}`:
         for (const item of payload.elements('item')) {
@@ -405,22 +407,24 @@ export class ServerSession {
           s.deliver(
             x('iq', { xmlns: NS.client, type: 'set', id: this.server.nextId(), to: s.jid, from: own }, clone(payload)),
           );
-        return reply();
+        return void reply();
       case `set enable ${NS.carbons}`:
-        if (!options.carbons) return refuse('service-unavailable');
+        if (!options.carbons) return void refuse('service-unavailable');
         this.carbons = true;
-        return reply();
+        return void reply();
       case `set query ${NS.register}`:
         if (payload.child('remove')) this.server.accounts.delete(own);
         else {
           account.password = payload.child('password')!.text();
           account.salt = toBase64(encode(`salt ${account.password}`));
         }
-        return reply();
+        return void reply();
       case `set query ${NS.mam}`:
-        return options.mam ? this.queryArchive(account, payload, reply, refuse) : refuse('service-unavailable');
+        if (options.mam) this.queryArchive(account, payload, reply, refuse);
+        else refuse('service-unavailable');
+        return;
       default:
-        return refuse('service-unavailable');
+        return void refuse('service-unavailable');
     }
   }
 
@@ -442,7 +446,7 @@ export class ServerSession {
     const before = set?.child('before')?.text();
     const after = set?.child('after')?.text();
     const known = (id: string) => account.archive.findIndex((a) => a.id === id);
-    if ((before && known(before) < 0) || (after && known(after) < 0)) return refuse('item-not-found');
+    if ((before && known(before) < 0) || (after && known(after) < 0)) return void refuse('item-not-found');
     const order = (a: Archived) => known(a.id);
     if (before) list = list.filter((a) => order(a) < known(before));
     if (after) list = list.filter((a) => order(a) > known(after));

@@ -217,7 +217,7 @@ describe('coming back', () => {
     await app.close();
   });
 
-  it('with copies of everything the cursor follows live messages; without, it does not', async () => {
+  it('what other devices wrote is not missed, with copies of it or without, and stands in the order of the archive', async () => {
     for (const carbons of [true, false]) {
       fresh({ carbons });
       talk(1, 3);

@@ -15,6 +15,8 @@ import { type Older, PAGE } from './timeline';
 const CATCHUP_PAGE = 100;
 /** More pages than this and the newest come first. */
 const CATCHUP_PAGES = 5;
+/** So many live messages, and the archive is looked at again, which keeps the next catch-up short. */
+const LIVE_MAX = 80;
 /** How much a browser without a cache fetches to begin with. */
 const FIRST_PAGES = 2;
 /** Pages in a row that may hold nothing to show (receipts only) before the reader is asked to scroll again. */
@@ -30,10 +32,10 @@ function isGone(e: unknown): boolean {
 }
 
 export class History {
-  /** Live ids may move the cursor only when nothing between them and the cursor can be missing. */
-  private caughtUp = false;
+  /** Live messages since the archive was last looked at. */
+  private liveCount = 0;
+  private running: Promise<void> | undefined;
   private filling: Promise<void> | undefined;
-  private liveCursor: Cursor | undefined;
 
   constructor(
     private readonly db: AccountDb,
@@ -42,33 +44,28 @@ export class History {
     private readonly hooks: HistoryHooks,
   ) {}
 
-  /** The session is gone: what comes next has to be caught up with. */
-  lost(): void {
-    this.caughtUp = false;
-    this.liveCursor = undefined;
-  }
-
-  /** A live message of our archive is in the cache. */
-  async live(id: string, time: number): Promise<void> {
-    this.liveCursor = { id, time };
-    if (this.caughtUp) await setMeta(this.db, 'cursor', this.liveCursor);
-  }
-
   /**
-   * Fetches what is new in the archive. `everything`: this session is told of all that our other devices do, so that
-   * the cursor may follow live messages afterwards.
+   * A live message is in the cache. Live ids never move the cursor: something before them may be missing (what other
+   * devices sent, where the server gives no copies), and their time was this device's. Looking again now and then does.
    */
-  async catchUp(everything: boolean): Promise<void> {
-    this.caughtUp = false;
-    this.liveCursor = undefined;
+  live(): boolean {
+    this.liveCount++;
+    return this.liveCount >= LIVE_MAX;
+  }
+
+  /** Fetches what is new in the archive; several callers share one run. */
+  catchUp(): Promise<void> {
+    this.running ??= this.look().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async look(): Promise<void> {
+    this.liveCount = 0;
     const cursor = await getMeta(this.db, 'cursor');
     if (cursor) await this.forward(cursor);
     else await this.first();
-    if (everything) {
-      this.caughtUp = true;
-      // Live messages came after the last page was asked for, so they are newer than its end.
-      if (this.liveCursor) await setMeta(this.db, 'cursor', this.liveCursor);
-    }
   }
 
   private async forward(cursor: Cursor): Promise<void> {

@@ -166,8 +166,10 @@ class Ingest {
     if (m.archiveId && !row.archiveId) change.archiveId = m.archiveId;
     if (row.mine && (row.mark === 'sending' || row.mark === 'failed')) change.mark = 'sent';
     // The archive knows the time better than this device did.
-    if (m.via === 'archive' && !row.archiveId && time !== undefined && Math.abs(time - row.time) >= 1)
-      change.time = time;
+    if (m.via === 'archive' && row.localTime && time !== undefined) {
+      change.localTime = false;
+      if (Math.abs(time - row.time) >= 1) change.time = time;
+    }
     if (change.mark) await this.batch.dropOutbox(row.key);
     if (Object.keys(change).length === 0) return;
     const next = await this.batch.update(row, change);

@@ -142,7 +142,6 @@ export class Sync {
     }
     const session = ++this.session;
     this.outbox.hold();
-    this.history.lost();
     if (!info.resumed) {
       this.people.forget();
       this.theirTyping.clear();
@@ -155,7 +154,7 @@ export class Sync {
 
   private async catchUp(session: number): Promise<void> {
     try {
-      await this.history.catchUp(this.carbons);
+      await this.history.catchUp();
     } catch (e) {
       // Cut off: the next session looks again. A server without an archive has nothing to compare with.
       if (e instanceof DisconnectedError || session !== this.session) return;
@@ -180,7 +179,6 @@ export class Sync {
   private sessionLost(): void {
     this.session++;
     this.outbox.hold();
-    this.history.lost();
     this.theirTyping.clear();
     this.myTyping.clear();
   }
@@ -250,9 +248,8 @@ export class Sync {
         now: Date.now(),
         newId: () => env.newId(),
       });
-      const [m] = messages;
-      if (source === 'live' && m?.archiveId) await this.history.live(m.archiveId, m.time ?? Date.now());
       emit(result.changes);
+      if (source === 'live' && this.history.live()) void this.history.catchUp().catch((e) => this.report(e));
       const newest = result.fresh.at(-1);
       if (newest && (source === 'live' || source === 'catchup')) incoming(newest);
       if (result.queued) this.outbox.flush();
