@@ -5,12 +5,12 @@ import type { FunctionComponent } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Chat } from '../../store/model';
 import { chatName, useApp, useContact, useSession } from '../context';
-import { t } from '../i18n';
+import { t, tn } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
 import { toast } from '../kit/toast';
 import { touch } from '../look';
 import { addContact } from '../people/add-contact';
-import { setBlocked } from '../people/pending';
+import { acceptRequest, leaving, refuseRequest, setBlocked } from '../people/pending';
 import { useCompletion } from './complete';
 
 type Picker = FunctionComponent<{ pick(sign: string): void; close(): void }>;
@@ -35,6 +35,33 @@ function useEmojiPicker() {
     }
   };
   return { open, picker, toggle };
+}
+
+/** Over the field while they are no contact: the one step to change that, whoever has to take it. */
+function Stranger({ chat }: { chat: Chat }) {
+  const session = useSession();
+  const { address } = chat;
+  const request = session.requests.value.find((it) => it.address === address && !leaving.value.has(address));
+  if (!request)
+    return (
+      <div class="stranger">
+        <span>{t('composer.stranger', { name: chatName(chat) })}</span>
+        <Button small onClick={() => addContact(address)}>
+          {t('composer.add')}
+        </Button>
+      </div>
+    );
+  return (
+    <div class="stranger">
+      <span>{tn('request.wants', { name: <bdi>{request.name}</bdi> })}</span>
+      <Button small onClick={() => void acceptRequest(session, address)}>
+        {t('request.accept')}
+      </Button>
+      <Button small onClick={() => refuseRequest(session, address, request.name)}>
+        {t('request.notNow')}
+      </Button>
+    </div>
+  );
 }
 
 export function Composer({ chat }: { chat: Chat }) {
@@ -146,14 +173,7 @@ export function Composer({ chat }: { chat: Chat }) {
   return (
     <footer class="composer">
       <div class="col composer-col">
-        {stranger && (
-          <div class="stranger">
-            <span>{t('composer.stranger', { name })}</span>
-            <Button small onClick={() => addContact(chat.address)}>
-              {t('composer.add')}
-            </Button>
-          </div>
-        )}
+        {stranger && <Stranger chat={chat} />}
         <div class="composer-in">
           {complete.view}
           {emoji.open.value && Emoji && (

@@ -73,6 +73,7 @@ function BlockedRow({ address, tabIndex }: { address: Address; tabIndex: 0 | -1 
 export function People() {
   const session = useSession();
   const [query, setQuery] = useState('');
+  const [allRequests, setAllRequests] = useState(false);
   const heights = useRowHeights();
   const order = session.contactOrder.value;
   const version = session.contactsVersion.value;
@@ -95,6 +96,7 @@ export function People() {
     return list;
   }, [order, version, blocked, out, query, requests.length]);
 
+  const shown = allRequests ? requests : requests.slice(0, 3);
   const nobody = items.length === 0 && requests.length === 0;
   return (
     <section class="list" aria-label={t('nav.people')}>
@@ -131,9 +133,14 @@ export function People() {
             !query && (
               <div class="requests">
                 <h3 class="section-label">{t('people.requests')}</h3>
-                {requests.map((request, i) => (
+                {shown.map((request, i) => (
                   <RequestCard key={request.address} request={request} main={i === 0} />
                 ))}
+                {shown.length < requests.length && (
+                  <Button small onClick={() => setAllRequests(true)}>
+                    {t('request.more', { n: requests.length - shown.length })}
+                  </Button>
+                )}
               </div>
             )
           }
