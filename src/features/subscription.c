@@ -158,8 +158,6 @@ static void finish_out(struct turn *turn, struct account *a, struct change *c, i
     const struct step *step = c->data;
     if (err) return;
     if (step->changed) roster_push(turn, a, jid_str(step->contact));
-    bool gained = !(step->before & ROSTER_FROM) && (step->after & ROSTER_FROM);
-    if (gained) presence_show(turn, a, step->contact);
 }
 
 static void deliver_step(struct turn *turn, struct account *a, const struct step *step) {
@@ -180,8 +178,9 @@ static void finish_in(struct turn *turn, struct account *a, struct change *c, in
     if (step->pass) deliver_step(turn, a, step);
     if (step->changed) roster_push(turn, a, jid_str(step->contact));
     bool had = step->before & ROSTER_FROM, has = step->after & ROSTER_FROM;
-    if (step->approve) presence_show(turn, a, step->contact);
     if (had && !has) presence_hide(turn, a, step->contact);
+    /* Only now would this home let the contact's presence pass: it asks, rather than to be told too early. */
+    if (!(step->before & ROSTER_TO) && (step->after & ROSTER_TO)) presence_ask_one(turn, a, step->contact);
 }
 
 /* --- hooks --- */

@@ -29,7 +29,6 @@ struct im *im_new(struct server *server, struct shard *shard) {
     im->shard = shard;
     im->server = server;
     list_init(&im->idle_accounts);
-    list_init(&im->gathers);
     im->ids = block_cipher_new(server->id_key);
     im->sweep.fire = accounts_sweep;
     shard->im = im;
@@ -56,6 +55,7 @@ void im_show(struct im *im) {
 void im_free(struct im **im) {
     if (!*im) return;
     accounts_free(*im);
+    buf_free(&(*im)->scratch);
     block_cipher_free(&(*im)->ids);
     free((*im)->sessions);
     free((*im)->session_gens);

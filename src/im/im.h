@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "base/crypto.h"
 #include "base/map.h"
 #include "im/options.h"
@@ -60,8 +61,7 @@ struct im {
     uint32_t session_cap, session_free; /* free list through indices */
     uint32_t session_count;
     struct block_cipher *ids;
-    struct iq_requests *requests; /* that we sent (im/iq.c) */
-    struct link gathers;
+    struct buf scratch; /* a stanza on its way to a client: one copy, no allocation */
     /* Counted for stats and metrics. */
     uint64_t stanzas_in, stanzas_out, messages_kept, messages_delivered, logins, resumes;
     struct im_shown shown;

@@ -119,6 +119,18 @@ void presence_ask(struct turn *turn, struct session *s) {
     }
 }
 
+void presence_ask_one(struct turn *turn, struct account *a, struct jid contact) {
+    bool is_anybody_here = false;
+    LIST_EACH(&a->sessions, at, after) {
+        if (session_is_available(CONTAINER_OF(at, struct session, in_account))) is_anybody_here = true;
+    }
+    if (!is_anybody_here) return;
+    struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
+    fan_begin(fan, turn, FAN_PROBE, account_jid(a), NULL);
+    fan_add(fan, jid_bare_str(contact));
+    fan_end(fan);
+}
+
 static void presence_undirect(struct turn *turn, struct session *s, const struct xml_node *el) {
     if (!s->directed) return;
     size_t at = 0;

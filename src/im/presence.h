@@ -20,6 +20,8 @@ void presence_show(struct turn *turn, struct account *account, struct jid contac
 void presence_hide(struct turn *turn, struct account *account, struct jid contact);
 /* The session has become available: others' presence for it. */
 void presence_ask(struct turn *turn, struct session *session);
+/* One contact's presence for all of the account's available sessions. */
+void presence_ask_one(struct turn *turn, struct account *account, struct jid contact);
 /* It is not available any more; tells everybody who thought so. `el`: the client's unavailable presence, NULL: one of ours. */
 void presence_leave(struct turn *turn, struct session *session, const struct xml_node *el);
 /* Directed presence was sent (or taken back). False: too many. */

@@ -240,12 +240,12 @@ void session_defer(struct session *s) {
 
 void session_write(struct turn *turn, struct session *s, struct wire *wire) {
     if (!s->stream) return;
-    static _Thread_local struct buf scratch; /* of this thread, kept: one copy, no allocation */
-    buf_clear(&scratch);
-    wire_write(wire, session_full(s), &scratch);
-    if (s->account->traced) session_trace(s, "out", buf_str(&scratch));
+    struct buf *scratch = &s->account->im->scratch;
+    buf_clear(scratch);
+    wire_write(wire, session_full(s), scratch);
+    if (s->account->traced) session_trace(s, "out", buf_str(scratch));
     struct peer *peer = s->stream->peer;
-    peer->ops->write(peer, buf_str(&scratch));
+    peer->ops->write(peer, buf_str(scratch));
     (void)turn;
 }
 
