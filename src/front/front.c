@@ -66,7 +66,7 @@ static void front_limits(struct front *front) {
     front->unauthenticated = (struct conn_limits){(uint32_t)o->stanza_bytes_unauthenticated + 4096, 65536, 262144, TURN_BYTES,
                                                   connections_leave, front->server};
     front->authenticated = (struct conn_limits){(uint32_t)o->stanza_bytes + 4096, high, max, TURN_BYTES, connections_leave, front->server};
-    front->http = (struct conn_limits){32768, high, max + high, TURN_BYTES, connections_leave, front->server};
+    front->http = (struct conn_limits){131072, high, max + high, TURN_BYTES, connections_leave, front->server};
 }
 
 int front_new(struct server *server, struct front **out) {
