@@ -4,7 +4,8 @@
  * by sector. Reads, locks and shared memory go straight to the system's VFS.
  *
  * The model: a sector is written or not, whatever was asked later or earlier; bytes that were not part of a write stay; a
- * file that was made but never synced may be missing; one that was removed may be back unless the directory was synced.
+ * file that was made but never synced may be missing; one that was removed may be back, until the directory is synced: SQLite
+ * does that with the first sync of a new journal or log.
  */
 #include "vfs_shim.h"
 
@@ -48,6 +49,7 @@ struct shim_file {
     sqlite3_file base;
     struct tracked *tracked; /* NULL: a temporary file */
     sqlite3_file *real;      /* right behind this struct */
+    bool new_log;            /* its first sync is one of the directory too */
 };
 
 static struct {
@@ -130,6 +132,14 @@ static void tracked_sync(struct tracked *t) {
     t->removed = false;
 }
 
+/* Who is there is there, who is gone is gone. */
+static void directory_sync(void) {
+    for (struct tracked *t = shim.files; t; t = t->next) {
+        if (t->removed) t->synced.len = 0;
+        t->synced.exists = !t->removed;
+    }
+}
+
 static void tracked_note(struct tracked *t, int64_t at, const void *data, uint32_t len) {
     if (t->change_count == t->change_cap) {
         t->change_cap = t->change_cap ? t->change_cap * 2 : 64;
@@ -180,7 +190,7 @@ static void file_cut(const struct tracked *t, const char *directory) {
     image_resize(&image, t->synced.len);
     if (t->synced.len) memcpy(image.data, t->synced.data, (size_t)t->synced.len);
     bool exists = t->synced.exists || (random_next() & 1);
-    if (t->removed && (random_next() & 1)) exists = false;
+    if (t->removed && (!t->synced.exists || (random_next() & 1))) exists = false;
     uint64_t luck = random_next() % 4; /* 0: nothing more got to the disk; 1: everything; else some of it */
     for (size_t i = 0; i < t->change_count && luck; i++) {
         const struct change *c = &t->changes[i];
@@ -313,6 +323,8 @@ static int file_sync(sqlite3_file *file, int flags) {
     pthread_mutex_lock(&shim.lock);
     bool fail = fails(OP_SYNC);
     if (!fail && f->tracked) tracked_sync(f->tracked);
+    if (!fail && f->new_log) directory_sync();
+    f->new_log &= fail;
     pthread_mutex_unlock(&shim.lock);
     return fail ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
@@ -389,6 +401,7 @@ static int shim_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int
     f->base.pMethods = NULL; /* as long as it is not open */
     f->real = (sqlite3_file *)(f + 1);
     f->tracked = NULL;
+    f->new_log = path && (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) && access(path, F_OK) != 0;
     pthread_mutex_lock(&shim.lock);
     int rc = SQLITE_CANTOPEN;
     if (!fails(OP_OPEN)) {
@@ -413,11 +426,8 @@ static int shim_delete(sqlite3_vfs *vfs, const char *path, int sync_directory) {
     if (t && rc == SQLITE_OK) {
         tracked_forget_changes(t);
         t->removed = true;
-        if (sync_directory) {
-            t->synced.len = 0;
-            t->synced.exists = false;
-        }
     }
+    if (rc == SQLITE_OK && sync_directory) directory_sync();
     pthread_mutex_unlock(&shim.lock);
     return rc;
 }
