@@ -212,6 +212,23 @@ describe('the log', () => {
     expect(await page.locator('.rail-item .badge').first().textContent()).toBeTruthy();
   });
 
+  test('keeps in sight where one stopped reading when nobody looks', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    await page.evaluate(() => {
+      document.hasFocus = () => false;
+      const seen = window.fixture.seen.length;
+      for (let i = 0; i < 40; i++) window.fixture.receive('mia@example.org', `while away ${i}`);
+      if (window.fixture.seen.length > seen) throw new Error('said to be seen');
+    });
+    await frames(page);
+    expect(await page.title()).toMatch(/^\(42\) Mia/);
+    const line = await page.locator('.new').boundingBox();
+    expect(line!.y).toBeGreaterThan(60);
+    expect(line!.y).toBeLessThan(400);
+    expect(await page.locator('.new + .msg').textContent()).toContain('while away 0');
+  });
+
   test('keeps its place while the pane changes its width', async () => {
     const page = await newPage('desktop');
     await show(page, 'content=full', '#/chat/person0@example.org');

@@ -1,5 +1,5 @@
 // The messages of one chat. What is drawn and where the eye stays is LogWindow's; what is said is here.
-import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { Chat, Timeline } from '../../store/model';
 import { chatName, useSession } from '../context';
@@ -29,13 +29,15 @@ export function Log({ chat, timeline }: Props) {
   const rows = useRef<HTMLDivElement>(null);
   const opened = useRef(false);
   const arrived = useRef(new Set<string>());
+  const focusInside = useRef(false);
   const told = useRef<string | undefined>(undefined);
   const spoken = useSignal('');
   const scrolling = useSignal(false);
   const fresh = useSignal(0);
+  const line = useSignal<string | undefined>(undefined);
 
   const messages = timeline.messages.value;
-  const firstUnread = timeline.firstUnread.value;
+  const firstUnread = line.value ?? timeline.firstUnread.value;
   const older = timeline.older.value;
   const cold = timeline.cold.value;
   const name = chatName(chat);
@@ -44,19 +46,29 @@ export function Log({ chat, timeline }: Props) {
   const known = view.messages;
   if (messages !== known) {
     const before = known.at(-1);
+    let cameUnseen: string | undefined;
     if (before && opened.current) {
-      for (let i = messages.length - 1; i >= 0 && i > messages.length - 20; i--) {
+      for (let i = messages.length - 1; i >= 0 && i > messages.length - 200; i--) {
         const message = messages[i]!;
         if (message.key === before.key || message.time < before.time) break;
+        if (arrived.current.size === 0 && !message.mine) spoken.value = `${name}: ${message.body.slice(0, 300)}`;
         arrived.current.add(message.key);
-        if (!message.mine) spoken.value = `${name}: ${message.body.slice(0, 300)}`;
+        if (!message.mine) cameUnseen = message.key;
       }
       setTimeout(() => arrived.current.clear(), 400);
     }
     const last = messages.at(-1);
     const mineCame = opened.current && last?.mine && last.key !== before?.key && messages.length > known.length;
     view.update(messages);
-    if (mineCame) queueMicrotask(() => view.toEnd());
+    if (mineCame) {
+      line.value = undefined;
+      queueMicrotask(() => view.toEnd());
+    } else if (cameUnseen && !looking()) {
+      // Nobody looks: the line stands before the first of these, and is kept in sight for when somebody does.
+      line.value ??= cameUnseen;
+      const row = messages.findIndex((message) => message.key === line.peek());
+      if (view.atEnd && row >= 0) queueMicrotask(() => !view.fitsFrom(row) && view.toRow(row, 100));
+    }
   }
   const [from, to] = view.range.value;
 
@@ -78,7 +90,12 @@ export function Log({ chat, timeline }: Props) {
     else view.toEnd();
   }, [messages, firstUnread, view]);
 
-  useLayoutEffect(() => view.settle());
+  useLayoutEffect(() => {
+    view.settle();
+    // A focused message that was scrolled out of what is drawn leaves the focus to the log.
+    if (focusInside.current && document.activeElement === document.body)
+      scroller.current?.focus({ preventScroll: true });
+  });
 
   const look = () => {
     const seen = view.messages[view.lastSeen]?.key;
@@ -122,12 +139,6 @@ export function Log({ chat, timeline }: Props) {
     };
     return () => clearTimeout(timer);
   }, [view]);
-  useSignalEffect(() => {
-    // A focused message that scrolls out of what is drawn leaves the focus to the log.
-    void view.range.value;
-    if (document.activeElement === document.body && rows.current?.dataset.had)
-      scroller.current?.focus({ preventScroll: true });
-  });
 
   const onKeyDown = (event: KeyboardEvent) => {
     const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('.lrow');
@@ -175,9 +186,15 @@ export function Log({ chat, timeline }: Props) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys have to reach it.
         tabIndex={0}
         onKeyDown={onKeyDown}
-        onFocusCapture={(event) => {
-          if (rows.current?.contains(event.target as Node)) rows.current.dataset.had = '1';
-          else delete rows.current?.dataset.had;
+        onFocusIn={() => {
+          focusInside.current = true;
+        }}
+        onFocusOut={(event) => {
+          // Without a next element it was removed; with one, or by a click beside it, the reader went away.
+          if (event.relatedTarget) focusInside.current = false;
+        }}
+        onPointerDown={() => {
+          focusInside.current = false;
         }}
       >
         <div class="col">
