@@ -175,8 +175,12 @@ void xml_framer_restart(struct xml_framer *framer) {
 
 /* --- parsing --- */
 
+/* At once, around and in an element. They are looked up one by one, so a stranger must not be able to pile them up. */
+#define BINDINGS_MAX 64
+
 struct binding {
     struct str prefix, uri;
+    unsigned count; /* with all around it */
     struct binding *outer;
 };
 
@@ -453,8 +457,10 @@ static enum xml_error prefix_declare(struct parser *p, struct frame *f, struct s
         return XML_OK;
     }
     if (uri.len == 0 || str_eq(prefix, STR("xmlns"))) return XML_NOT_WELL_FORMED;
-    struct binding *b = ARENA_NEW(p->arena, struct binding);
-    *b = (struct binding){prefix, uri, f->bindings};
+    unsigned count = f->bindings ? f->bindings->count + 1 : 1;
+    if (count > BINDINGS_MAX) return XML_TOO_COMPLEX;
+    struct binding *b = arena_alloc(p->arena, sizeof *b);
+    *b = (struct binding){prefix, uri, count, f->bindings};
     f->bindings = b;
     return XML_OK;
 }

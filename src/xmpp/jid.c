@@ -20,6 +20,7 @@
 /* Normalising makes text shorter by at most this (a full-width letter has three bytes, its plain form one). */
 #define INPUT_MAX (JID_PART_MAX * 4)
 #define LABEL_MAX 63
+#define LABELS_MAX 127 /* more do not fit into the 255 bytes of a DNS name */
 
 enum { LOCAL = 1, HOST = 2, RESOURCE = 4, UPPER = 8 };
 
@@ -140,6 +141,7 @@ static bool is_u_label(struct arena *arena, struct runes label) {
 struct domain {
     struct arena *arena;
     struct str text; /* the labels so far, with dots */
+    unsigned labels;
     bool has_rtl, all_bidi_sound;
 };
 
@@ -152,7 +154,7 @@ static void domain_add(struct domain *d, struct str text, struct runes label) {
 /* One label, folded and without dots. */
 static int prepare_label(struct domain *d, struct str in) {
     struct runes label;
-    if (in.len == 0 || runes_read(d->arena, in, INPUT_MAX, &label)) return ERR_INVALID;
+    if (in.len == 0 || d->labels++ == LABELS_MAX || runes_read(d->arena, in, INPUT_MAX, &label)) return ERR_INVALID;
     if (str_starts(in, STR("xn--"))) {
         if (!is_all(in, HOST) || punycode_decode(d->arena, str_from(in, 4), &label)) return ERR_INVALID;
         struct str again, text = runes_write(d->arena, label);
@@ -170,7 +172,7 @@ static int prepare_label(struct domain *d, struct str in) {
 /* The slow way: anything but plain lower-case ASCII without A-labels. */
 static int prepare_labels(struct arena *arena, struct str in, struct str *out) {
     struct runes runes;
-    struct domain d = {arena, STR_NONE, false, true};
+    struct domain d = {.arena = arena, .all_bidi_sound = true};
     if (runes_read(arena, in, INPUT_MAX, &runes)) return ERR_INVALID;
     runes_map_width(&runes);
     if (runes_fold(arena, runes, &runes)) return ERR_INVALID;
@@ -192,13 +194,13 @@ static int prepare_labels(struct arena *arena, struct str in, struct str *out) {
 
 /* Lower-case labels of letters, digits and inner hyphens, none of them xn-- or longer than 63. */
 static bool is_plain_domain(struct str in) {
-    size_t label = 0;
+    size_t label = 0, labels = 0;
     if (!is_all(in, HOST)) return false;
     for (size_t i = 0; i <= in.len; i++) {
         if (i < in.len && in.p[i] != '.') continue;
         size_t len = i - label;
         const char *p = in.p + label;
-        if (len == 0 || len > LABEL_MAX || p[0] == '-' || p[len - 1] == '-') return false;
+        if (len == 0 || len > LABEL_MAX || labels++ == LABELS_MAX || p[0] == '-' || p[len - 1] == '-') return false;
         if (len >= 4 && p[2] == '-' && p[3] == '-') return false;
         label = i + 1;
     }

@@ -177,8 +177,11 @@ static bool is_geresh_sound(struct runes in, size_t at) {
     return at > 0 && has_script(in.p[at - 1], "Hebrew");
 }
 
+/* Some letter of these scripts anywhere. An earlier dot has found it already: else this would be slow for many dots. */
 static bool is_katakana_dot_sound(struct runes in, size_t at) {
-    (void)at;
+    for (size_t i = 0; i < at; i++) {
+        if (in.p[i] == in.p[at]) return true;
+    }
     for (size_t i = 0; i < in.len; i++) {
         uint32_t c = in.p[i];
         if (has_script(c, "Hiragana") || has_script(c, "Katakana") || has_script(c, "Han")) return true;

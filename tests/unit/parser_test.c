@@ -157,6 +157,22 @@ static void limits_hold(void **state) {
     assert_string_equal(parsed(*state, text), "[big]");
 }
 
+/* However deep and wide, no more than 64 prefixes are declared at once. */
+static void prefixes_do_not_pile_up(void **state) {
+    struct str text = STR("");
+    for (int i = 0; i < 64; i++) {
+        if (i % 8 == 0) text = ARENA_CONCAT(*state, text, i ? STR("><a") : STR("<a"));
+        text = ARENA_CONCAT(*state, text, arena_printf(*state, " xmlns:p%d='u'", i));
+    }
+    struct str end = STR("</a></a></a></a></a></a></a>");
+    assert_true(parsed(*state, ARENA_CONCAT(*state, text, STR("/>"), end).p)[0] == '<');
+    struct xml_limits wide = limits;
+    struct xml_node *n = NULL;
+    wide.attrs_max = 100;
+    text = ARENA_CONCAT(*state, text, STR(" xmlns:q='u'/>"), end);
+    assert_int_equal(xml_parse(*state, text, &scope, &wide, &n), XML_TOO_COMPLEX);
+}
+
 static void scopes(void **state) {
     static const struct str prefixes[][2] = {{STR_INIT("stream"), STR_INIT("urn:s")},
                                              {STR_INIT("p"), STR_INIT("urn:p")}};
@@ -365,6 +381,7 @@ int main(void) {
         with_arena(what_is_not_well_formed),
         with_arena(what_xmpp_forbids),
         with_arena(limits_hold),
+        with_arena(prefixes_do_not_pile_up),
         with_arena(scopes),
         with_arena(trees_borrow_what_they_can),
         with_arena(headers),
