@@ -10,3 +10,4 @@ export * from './transcript.ts';
 export * from './transport.ts';
 export * from './websocket.ts';
 export * from './xml.ts';
+export * from './ca.ts';

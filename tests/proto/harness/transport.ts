@@ -41,7 +41,7 @@ export class Wire {
     return new Wire(socket);
   }
 
-  static async tls(port: number, options: tls.ConnectionOptions): Promise<Wire> {
+  static async tls(port: number, options: tls.ConnectionOptions & { localAddress?: string }): Promise<Wire> {
     const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
     await once(socket, 'secureConnect');
     return new Wire(socket);
