@@ -1,7 +1,7 @@
 /*
- * address.c: who is at the other end: addresses as values, sets of networks, and the PROXY header (version 2) by which a
- * trusted proxy tells of a client. IPv4 is kept in its IPv6-mapped form everywhere, so there is one kind of comparison.
- * Pure functions; any thread.
+ * address.c: who is at the other end: addresses as values, sets of networks, and the PROXY header (version 2) by which
+ * a trusted proxy tells of a client. IPv4 is kept in its IPv6-mapped form everywhere, so there is one kind of
+ * comparison. Pure functions; any thread.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -121,10 +121,9 @@ bool net_set_has(const struct net_set *set, const struct net_address *a) {
 
 static const char proxy_signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* Family and transport as in the header: where the addresses lie. Others (UNIX, unspecified) tell no address that we could use. */
-static const struct proxy_family {
-    uint8_t code, ip_len;
-} proxy_families[] = {{0x11, 4}, {0x21, 16}};
+/* Family and transport as in the header: where the addresses lie. Others (UNIX, unspecified) tell no address that we
+ * could use. */
+static const struct proxy_family { uint8_t code, ip_len; } proxy_families[] = {{0x11, 4}, {0x21, 16}};
 
 static int proxy_address(uint8_t code, const uint8_t *body, size_t body_len, struct net_address *out) {
     out->proxied = true;

@@ -1,18 +1,20 @@
 /*
  * conn.c: one byte stream, plain or TLS, on a loop.
  *
- * Reading happens when epoll says so, into one scratch buffer per thread; what the owner does not consume is copied to the
- * connection's own buffer, which is there only while it holds something. Writing appends to a buffer that is sent once, at
- * the end of the turn; EPOLLOUT is asked for only after the kernel has refused bytes. Everything else (offering unread bytes
- * after a move or a pause, starting TLS, closing, failing) is a flag that conn_work looks at, at the end of the turn in which it was set:
- * so an owner is never called from inside one of its own calls, and one place decides what is next.
+ * Reading happens when epoll says so, into one scratch buffer per thread; what the owner does not consume is copied to
+ * the connection's own buffer, which is there only while it holds something. Writing appends to a buffer that is sent
+ * once, at the end of the turn; EPOLLOUT is asked for only after the kernel has refused bytes. Everything else
+ * (offering unread bytes after a move or a pause, starting TLS, closing, failing) is a flag that conn_work looks at, at
+ * the end of the turn in which it was set: so an owner is never called from inside one of its own calls, and one place
+ * decides what is next.
  *
  * A descriptor nobody reads and that has nothing to send is not in epoll at all: epoll would report its HUP for ever.
  *
- * Callbacks may do anything with the connection but free it, so after each one nothing may be touched before it is known that the
- * connection is still ours: `here` is what this thread is calling, and conn_detach clears it.
+ * Callbacks may do anything with the connection but free it, so after each one nothing may be touched before it is
+ * known that the connection is still ours: `here` is what this thread is calling, and conn_detach clears it.
  *
- * Thread: the loop's; between conn_detach and conn_attach, whoever owns it. An idle connection is this struct, nothing else.
+ * Thread: the loop's; between conn_detach and conn_attach, whoever owns it. An idle connection is this struct, nothing
+ * else.
  */
 #include "net/conn.h"
 
@@ -27,9 +29,9 @@
 #include "base/err.h"
 
 #define SCRATCH_LEN 65536
-#define RECORD_LEN 16384         /* a TLS record: smaller reads would leave plain text inside OpenSSL */
-#define USER_TIMEOUT_MS 60000    /* sent and not acknowledged for so long: the peer is gone */
-#define EOF_FLUSH_MS 30000       /* for what is queued when the peer has sent its FIN */
+#define RECORD_LEN 16384      /* a TLS record: smaller reads would leave plain text inside OpenSSL */
+#define USER_TIMEOUT_MS 60000 /* sent and not acknowledged for so long: the peer is gone */
+#define EOF_FLUSH_MS 30000    /* for what is queued when the peer has sent its FIN */
 
 enum phase {
     PHASE_OPEN,
@@ -72,10 +74,10 @@ struct conn {
     uint8_t phase, secrecy;
     bool paused : 1;
     bool peeking : 1;
-    bool offer : 1;       /* unread bytes are to be offered without new ones */
-    bool blocked : 1;     /* the kernel took no more: EPOLLOUT */
-    bool tls_writes : 1;  /* the handshake waits for EPOLLOUT */
-    bool full : 1;        /* above out_high, not yet drained */
+    bool offer : 1;      /* unread bytes are to be offered without new ones */
+    bool blocked : 1;    /* the kernel took no more: EPOLLOUT */
+    bool tls_writes : 1; /* the handshake waits for EPOLLOUT */
+    bool full : 1;       /* above out_high, not yet drained */
     bool drain_asked : 1;
     bool peer_ended : 1;
 };
@@ -266,11 +268,17 @@ static bool conn_offer(struct conn *conn, size_t fresh_len) {
 static int conn_receive(struct conn *conn, size_t len, size_t *out_len) {
     if (conn->tls) {
         switch (tls_read(conn->tls, here.scratch, len, out_len)) {
-        case TLS_DONE: return 0;
-        case TLS_WANT_READ: return ERR_AGAIN;
-        case TLS_WANT_WRITE: conn->blocked = true; return ERR_AGAIN; /* an answer to a KeyUpdate */
-        case TLS_CLOSED: return ERR_CLOSED;
-        default: return ERR_TLS;
+        case TLS_DONE:
+            return 0;
+        case TLS_WANT_READ:
+            return ERR_AGAIN;
+        case TLS_WANT_WRITE:
+            conn->blocked = true;
+            return ERR_AGAIN; /* an answer to a KeyUpdate */
+        case TLS_CLOSED:
+            return ERR_CLOSED;
+        default:
+            return ERR_TLS;
         }
     }
     ssize_t n = recv(conn->watch.fd, here.scratch, len, conn->peeking ? MSG_PEEK : 0);
@@ -322,11 +330,20 @@ static bool conn_read(struct conn *conn, bool hung_up) {
 static bool conn_handshake(struct conn *conn) {
     conn->heard_ms = loop_now_ms(conn->loop);
     switch (tls_handshake(conn->tls)) {
-    case TLS_WANT_READ: conn->tls_writes = false; return true;
-    case TLS_WANT_WRITE: conn->tls_writes = true; return true;
-    case TLS_CLOSED: conn_fail(conn, ERR_CLOSED); return true;
-    case TLS_FAILED: conn_fail(conn, ERR_TLS); return true;
-    case TLS_DONE: break;
+    case TLS_WANT_READ:
+        conn->tls_writes = false;
+        return true;
+    case TLS_WANT_WRITE:
+        conn->tls_writes = true;
+        return true;
+    case TLS_CLOSED:
+        conn_fail(conn, ERR_CLOSED);
+        return true;
+    case TLS_FAILED:
+        conn_fail(conn, ERR_TLS);
+        return true;
+    case TLS_DONE:
+        break;
     }
     conn->secrecy = SECRECY_UP;
     conn->offer = true; /* plain text may have come along */
@@ -335,7 +352,8 @@ static bool conn_handshake(struct conn *conn) {
 }
 
 int conn_start_tls(struct conn *conn, struct tls_context *ctx) {
-    bool offering = here.conn == conn && here.offered.p != NULL; /* then what is left is known, and looked at, afterwards */
+    bool offering =
+        here.conn == conn && here.offered.p != NULL; /* then what is left is known, and looked at, afterwards */
     if (conn->tls || (!offering && buf_len(&conn->in) != 0)) return ERR_INVALID;
     conn->tls = tls_new(ctx, conn->watch.fd);
     conn->plain_left = (uint32_t)buf_len(&conn->out);
@@ -354,9 +372,12 @@ const struct tls *conn_tls(const struct conn *conn) {
 static int conn_send(struct conn *conn, struct str bytes, size_t *out_len) {
     if (conn->secrecy == SECRECY_UP) {
         switch (tls_write(conn->tls, bytes.p, bytes.len, out_len)) {
-        case TLS_DONE: return 0;
-        case TLS_WANT_WRITE: return ERR_AGAIN;
-        default: return ERR_TLS;
+        case TLS_DONE:
+            return 0;
+        case TLS_WANT_WRITE:
+            return ERR_AGAIN;
+        default:
+            return ERR_TLS;
         }
     }
     if (conn->secrecy == SECRECY_QUEUED) bytes = str_first(bytes, conn->plain_left);
@@ -438,7 +459,8 @@ static void conn_send_end(struct conn *conn) {
     conn->phase = PHASE_LINGERING;
 }
 
-/* Time is up. Without any time to linger this comes before the end of the turn: what the kernel takes at once still goes out. */
+/* Time is up. Without any time to linger this comes before the end of the turn: what the kernel takes at once still
+ * goes out. */
 static void end_timer_fire(struct loop_timer *timer, int64_t now_ms) {
     (void)now_ms;
     struct conn *conn = CONTAINER_OF(timer, struct conn_end, timer)->conn;
@@ -447,7 +469,8 @@ static void end_timer_fire(struct loop_timer *timer, int64_t now_ms) {
     conn_finish(conn);
 }
 
-/* Takes what comes and throws it away: a socket closed with unread bytes would send RST and destroy what is under way to the peer. */
+/* Takes what comes and throws it away: a socket closed with unread bytes would send RST and destroy what is under way
+ * to the peer. */
 static void conn_discard(struct conn *conn) {
     for (size_t got = 0; got < conn->limits->turn_max;) {
         ssize_t n = recv(conn->watch.fd, here.scratch, SCRATCH_LEN, 0);
@@ -495,7 +518,8 @@ static void conn_work(struct loop_deferred *deferred) {
     if (!conn->err && !conn_offer_unread(conn)) return;
     bool handshaking = conn->secrecy == SECRECY_HANDSHAKE;
     conn_flush(conn);
-    if (!handshaking && conn->secrecy == SECRECY_HANDSHAKE && conn->phase == PHASE_OPEN && !conn_handshake(conn)) return;
+    if (!handshaking && conn->secrecy == SECRECY_HANDSHAKE && conn->phase == PHASE_OPEN && !conn_handshake(conn))
+        return;
     if (!conn_tell_drained(conn)) return;
 
     bool all_out = buf_len(&conn->out) == 0;

@@ -1,9 +1,10 @@
 /*
  * http.c: requests as values, heads of responses as bytes.
  *
- * Two readers look at every head. llhttp cuts it into pieces; before that, our own scan demands that it is made of lines ended by CR LF and
- * nothing else, ends at the first empty one, and begins no line with a space. Request smuggling lives on two programs seeing the
- * end of a message in different places, so whatever could be seen in two ways is refused, not repaired.
+ * Two readers look at every head. llhttp cuts it into pieces; before that, our own scan demands that it is made of
+ * lines ended by CR LF and nothing else, ends at the first empty one, and begins no line with a space. Request
+ * smuggling lives on two programs seeing the end of a message in different places, so whatever could be seen in two
+ * ways is refused, not repaired.
  *
  * Pure functions; any thread.
  */
@@ -73,10 +74,14 @@ static bool is_method_word(struct str s) {
 static int lex_status(enum http_lex_result result, const struct http_lex *lex) {
     if (str_eq(lex->method, STR("PRI"))) return 505; /* the greeting of HTTP/2 */
     switch (result) {
-    case HTTP_LEX_BAD_METHOD: return is_method_word(lex->method) ? 501 : 400;
-    case HTTP_LEX_BAD_VERSION: return 505;
-    case HTTP_LEX_TOO_MANY: return 431;
-    default: return 400;
+    case HTTP_LEX_BAD_METHOD:
+        return is_method_word(lex->method) ? 501 : 400;
+    case HTTP_LEX_BAD_VERSION:
+        return 505;
+    case HTTP_LEX_TOO_MANY:
+        return 431;
+    default:
+        return 400;
     }
 }
 
@@ -171,7 +176,8 @@ static int hex_digit(char c) {
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* One character of a path, decoded; -1: refused. An encoded slash would be seen as a separator by some and not by others. */
+/* One character of a path, decoded; -1: refused. An encoded slash would be seen as a separator by some and not by
+ * others. */
 static int path_char(struct str raw, size_t *at) {
     char c = raw.p[(*at)++];
     if (c != '%') return (uint8_t)c;
@@ -239,8 +245,8 @@ static bool target_understand(struct arena *arena, struct http_request *r) {
 
 static enum http_method method_of(struct str name) {
     static const struct str names[] = {
-        [HTTP_GET] = STR_INIT("GET"),     [HTTP_HEAD] = STR_INIT("HEAD"),     [HTTP_PUT] = STR_INIT("PUT"),
-        [HTTP_POST] = STR_INIT("POST"),   [HTTP_PATCH] = STR_INIT("PATCH"),   [HTTP_DELETE] = STR_INIT("DELETE"),
+        [HTTP_GET] = STR_INIT("GET"),         [HTTP_HEAD] = STR_INIT("HEAD"),   [HTTP_PUT] = STR_INIT("PUT"),
+        [HTTP_POST] = STR_INIT("POST"),       [HTTP_PATCH] = STR_INIT("PATCH"), [HTTP_DELETE] = STR_INIT("DELETE"),
         [HTTP_OPTIONS] = STR_INIT("OPTIONS"),
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -415,7 +421,8 @@ const char *http_reason(int status) {
 /* Not by strftime: its names follow the locale. */
 static void date_add(struct buf *out, int64_t wall_us) {
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     time_t seconds = (time_t)(wall_us / 1000000);
     struct tm t;
     CHECK(gmtime_r(&seconds, &t) != NULL);

@@ -1,6 +1,6 @@
 /*
- * http_lex.c: llhttp in its strict mode on one head that is there in one piece. Nothing is kept between calls: who trickles a head is
- * bounded by its size, and an idle connection has no parser. Pure; any thread.
+ * http_lex.c: llhttp in its strict mode on one head that is there in one piece. Nothing is kept between calls: who
+ * trickles a head is bounded by its size, and an idle connection has no parser. Pure; any thread.
  */
 #include "net/http_lex.h"
 
@@ -13,7 +13,8 @@ struct lexer {
     bool complete;
 };
 
-/* Pieces come whole, for the input is in one piece; llhttp may still cut one in two where it took out a line break. That is refused. */
+/* Pieces come whole, for the input is in one piece; llhttp may still cut one in two where it took out a line break.
+ * That is refused. */
 static int piece_take(struct str *piece, const char *at, size_t len) {
     if (piece->p && piece->p + piece->len != at) return -1;
     *piece = piece->p ? str_of(piece->p, piece->len + len) : str_of(at, len);

@@ -1,6 +1,6 @@
 /*
- * http_lex.h: a request's head cut into pieces by llhttp. For http.c only: llhttp's names (HTTP_GET ...) clash with ours, so
- * the two meet here. What the pieces mean, and most of what is refused, is http.c's business.
+ * http_lex.h: a request's head cut into pieces by llhttp. For http.c only: llhttp's names (HTTP_GET ...) clash with
+ * ours, so the two meet here. What the pieces mean, and most of what is refused, is http.c's business.
  */
 #ifndef CONFAB_NET_HTTP_LEX_H
 #define CONFAB_NET_HTTP_LEX_H

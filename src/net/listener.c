@@ -1,6 +1,7 @@
 /*
- * listener.c: sockets that accept. A connection that cannot be accepted because descriptors or memory ran out stays in the
- * kernel's queue; level-triggered epoll would then call us without end, so the listener leaves the loop for a second.
+ * listener.c: sockets that accept. A connection that cannot be accepted because descriptors or memory ran out stays in
+ * the kernel's queue; level-triggered epoll would then call us without end, so the listener leaves the loop for a
+ * second.
  *
  * Thread: its loop's. on_accept may close the listener.
  */
@@ -165,12 +166,12 @@ static int socket_listen_any(struct bind_address *at, bool reuse_port) {
 }
 
 int listener_open(struct loop *loop, struct str address, bool reuse_port,
-                  void (*on_accept)(void *owner, int fd, const struct net_address *peer), void *owner, struct arena *arena,
-                  struct listener **out, struct str *out_message) {
+                  void (*on_accept)(void *owner, int fd, const struct net_address *peer), void *owner,
+                  struct arena *arena, struct listener **out, struct str *out_message) {
     struct bind_address at;
     if (bind_address_parse(address, &at)) {
-        *out_message = arena_printf(arena, "\"%.*s\" is no address to listen on: HOST:PORT with a numeric host is expected",
-                                    STR_FMT(address));
+        *out_message = arena_printf(
+            arena, "\"%.*s\" is no address to listen on: HOST:PORT with a numeric host is expected", STR_FMT(address));
         return ERR_CONFIG;
     }
     int fd = socket_listen_any(&at, reuse_port);

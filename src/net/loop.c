@@ -2,16 +2,17 @@
  * loop.c: epoll, a timer wheel, and what is put off to the end of the turn.
  *
  * Level-triggered epoll, because a connection that stopped reading for fairness must be told again. The kernel is given
- * the address of the watch; when a watch is deleted, the rest of the batch in hand is searched for that address, so that a
- * stale event never reaches freed memory. A batch is short, so the search is cheaper than a generation in each watch.
+ * the address of the watch; when a watch is deleted, the rest of the batch in hand is searched for that address, so
+ * that a stale event never reaches freed memory. A batch is short, so the search is cheaper than a generation in each
+ * watch.
  *
- * Timers lie in a hierarchical wheel: level n has 64 slots of 64^n ticks, a tick is 8 ms. A timer lies in the level of the
- * highest group of six bits in which its tick differs from now, so all occupied slots of a level are ahead of the hand. One
- * bit per slot tells which may be occupied (cancelling does not clear it; whoever looks does). Setting a timer that is
- * in the wheel to a later time only writes the time: it is put right when its old slot comes up.
+ * Timers lie in a hierarchical wheel: level n has 64 slots of 64^n ticks, a tick is 8 ms. A timer lies in the level of
+ * the highest group of six bits in which its tick differs from now, so all occupied slots of a level are ahead of the
+ * hand. One bit per slot tells which may be occupied (cancelling does not clear it; whoever looks does). Setting a
+ * timer that is in the wheel to a later time only writes the time: it is put right when its old slot comes up.
  *
- * Sleeping: one atomic word says whether the thread sleeps or is about to. Both sides change it by exchanges only, so that
- * of a producer (push, then exchange) and the loop (exchange, then look) at least one sees the other.
+ * Sleeping: one atomic word says whether the thread sleeps or is about to. Both sides change it by exchanges only, so
+ * that of a producer (push, then exchange) and the loop (exchange, then look) at least one sees the other.
  *
  * Thread: its own; loop_wake alone may be called from any.
  */
@@ -34,9 +35,9 @@
 #define SLOTS 64
 #define TICK_LAST ((UINT64_C(1) << (LEVELS * SLOT_BITS)) - 1)
 
-#define BATCH_MAX 256       /* events taken from the kernel at once */
-#define DEFER_PASSES_MAX 8  /* rounds of deferred work that beget more of it, in one turn */
-#define SLEEP_MAX_MS 60000  /* keeps the arithmetic of epoll_wait small */
+#define BATCH_MAX 256      /* events taken from the kernel at once */
+#define DEFER_PASSES_MAX 8 /* rounds of deferred work that beget more of it, in one turn */
+#define SLEEP_MAX_MS 60000 /* keeps the arithmetic of epoll_wait small */
 
 enum { AWAKE, SLEEPING };
 
@@ -181,7 +182,8 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *timer) {
     timer->due_ms = 0;
 }
 
-/* The next tick at which a slot must be looked at: to fire it, or to spread it over the lower levels. UINT64_MAX: none. */
+/* The next tick at which a slot must be looked at: to fire it, or to spread it over the lower levels. UINT64_MAX:
+ * none. */
 static uint64_t wheel_next(struct loop *loop) {
     for (int level = 0; level < LEVELS; level++) {
         while (loop->occupied[level]) {
@@ -249,7 +251,8 @@ static void list_move_all(struct link *to, struct link *from) {
     while ((link = list_pop(from))) list_append(to, link);
 }
 
-/* What a deferred asks for another one runs in this turn, what it asks for itself in the next; so does what is left after some rounds. */
+/* What a deferred asks for another one runs in this turn, what it asks for itself in the next; so does what is left
+ * after some rounds. */
 static void loop_run_deferred(struct loop *loop) {
     struct link round, *link;
     list_init(&round);

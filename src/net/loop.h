@@ -40,8 +40,8 @@ void loop_mod(struct loop *loop, struct loop_watch *watch, uint32_t events);
 /* Events of this watch that are already in hand are dropped too. The fd stays open. */
 void loop_del(struct loop *loop, struct loop_watch *watch);
 
-/* Sets or moves. A time in the past fires when timers run next (set by a timer: in the next turn). Granularity: 8 ms, never early.
- * Cheap to move far ahead. */
+/* Sets or moves. A time in the past fires when timers run next (set by a timer: in the next turn). Granularity: 8 ms,
+ * never early. Cheap to move far ahead. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer); /* idempotent */
 
@@ -56,8 +56,8 @@ void loop_wake(struct loop *loop);
  */
 void loop_turn(struct loop *loop, bool busy);
 /*
- * Before it may sleep a thread says so, looks at its mailbox once more, and then calls loop_turn(busy = something was there).
- * Producers call loop_wake after pushing: it writes to the eventfd only if the loop sleeps or is about to.
+ * Before it may sleep a thread says so, looks at its mailbox once more, and then calls loop_turn(busy = something was
+ * there). Producers call loop_wake after pushing: it writes to the eventfd only if the loop sleeps or is about to.
  */
 void loop_sleeping(struct loop *loop);
 

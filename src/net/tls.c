@@ -1,15 +1,19 @@
 /*
  * tls.c: OpenSSL behind a small face.
  *
- * The session works on the descriptor itself and without read-ahead: it takes exactly one record at a time out of the socket, so that
- * nothing but a started record ever waits inside, and level-triggered epoll tells of the rest. Buffers are released when empty.
+ * The session works on the descriptor itself and without read-ahead: it takes exactly one record at a time out of the
+ * socket, so that nothing but a started record ever waits inside, and level-triggered epoll tells of the rest. Buffers
+ * are released when empty.
  *
- * No session tickets and no session cache: on the server a resumed handshake costs as much as a full one (it is ECDHE either way), and
- * a ticket key that lives as long as the process would undo the forward secrecy of TLS 1.2. No renegotiation, no compression.
+ * No session tickets and no session cache: on the server a resumed handshake costs as much as a full one (it is ECDHE
+ * either way), and a ticket key that lives as long as the process would undo the forward secrecy of TLS 1.2. No
+ * renegotiation, no compression.
  *
- * OpenSSL keeps errors in a queue per thread, and a stale one makes it misread the next result: it is cleared before every call.
+ * OpenSSL keeps errors in a queue per thread, and a stale one makes it misread the next result: it is cleared before
+ * every call.
  *
- * Thread: a context may be shared by all, it is not changed after it was made; a session is used by one thread at a time.
+ * Thread: a context may be shared by all, it is not changed after it was made; a session is used by one thread at a
+ * time.
  */
 #include "net/tls.h"
 
@@ -62,7 +66,8 @@ static int no_passphrase(char *out, int size, int writing, void *owner) {
     return -1;
 }
 
-static int alpn_select(SSL *ssl, const uint8_t **out, uint8_t *out_len, const uint8_t *offered, unsigned offered_len, void *owner) {
+static int alpn_select(SSL *ssl, const uint8_t **out, uint8_t *out_len, const uint8_t *offered, unsigned offered_len,
+                       void *owner) {
     (void)ssl;
     const struct tls_context *ctx = owner;
     for (unsigned ours = 0; ours < ctx->alpn_len; ours += 1u + ctx->alpn[ours]) {
@@ -234,7 +239,8 @@ static int certificate_write(const char *certificate_path, const char *key_path,
     return ok ? 0 : ERR_IO;
 }
 
-int tls_make_self_signed(const char *certificate_path, const char *key_path, const struct str *names, size_t name_count) {
+int tls_make_self_signed(const char *certificate_path, const char *key_path, const struct str *names,
+                         size_t name_count) {
     ERR_clear_error();
     EVP_PKEY *key = EVP_EC_gen("P-256");
     CHECK(key != NULL);
@@ -271,12 +277,20 @@ void tls_free(struct tls **tls) {
 static enum tls_want tls_outcome(struct tls *tls, int result) {
     int error = errno;
     switch (SSL_get_error(tls->ssl, result)) {
-    case SSL_ERROR_NONE: return TLS_DONE;
-    case SSL_ERROR_WANT_READ: return TLS_WANT_READ;
-    case SSL_ERROR_WANT_WRITE: return TLS_WANT_WRITE;
-    case SSL_ERROR_ZERO_RETURN: return TLS_CLOSED;
-    case SSL_ERROR_SYSCALL: tls->error = error; break;
-    default: tls->reason = ERR_peek_last_error(); break;
+    case SSL_ERROR_NONE:
+        return TLS_DONE;
+    case SSL_ERROR_WANT_READ:
+        return TLS_WANT_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TLS_WANT_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_CLOSED;
+    case SSL_ERROR_SYSCALL:
+        tls->error = error;
+        break;
+    default:
+        tls->reason = ERR_peek_last_error();
+        break;
     }
     ERR_clear_error();
     tls->failed = true;

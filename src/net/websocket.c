@@ -1,7 +1,7 @@
 /*
- * websocket.c: RFC 6455 for a server. A frame is looked at only when it is there in one piece (the connection keeps the beginning), so
- * that it is unmasked once, in place, and nothing is held while idle. Its announced length is judged before it is awaited. Who uses the
- * decoder lets the connection keep at least max + 14 unread bytes.
+ * websocket.c: RFC 6455 for a server. A frame is looked at only when it is there in one piece (the connection keeps the
+ * beginning), so that it is unmasked once, in place, and nothing is held while idle. Its announced length is judged
+ * before it is awaited. Who uses the decoder lets the connection keep at least max + 14 unread bytes.
  *
  * Thread: whoever owns the decoder.
  */
@@ -74,7 +74,8 @@ static int frame_read(const uint8_t *p, size_t len, struct frame *out) {
     if (len < 2 + more + MASK_LEN) return 0;
     uint64_t payload_len = more ? big_endian(p + 2, more) : short_len;
     if ((more == 2 && payload_len < 126) || (more == 8 && (payload_len < 65536 || payload_len >> 63))) return 1002;
-    *out = (struct frame){.opcode = p[0] & 15, .fin = p[0] >> 7, .head_len = 2 + more + MASK_LEN, .payload_len = payload_len};
+    *out = (struct frame){
+        .opcode = p[0] & 15, .fin = p[0] >> 7, .head_len = 2 + more + MASK_LEN, .payload_len = payload_len};
     return 0;
 }
 
@@ -125,7 +126,8 @@ static enum ws_event take_close(struct str payload, struct str *out_payload, int
 }
 
 /* A piece of a text message, maybe the only one. */
-static enum ws_event take_text(struct ws_decoder *d, bool fin, struct str payload, struct str *out_payload, int *out_code) {
+static enum ws_event take_text(struct ws_decoder *d, bool fin, struct str payload, struct str *out_payload,
+                               int *out_code) {
     bool alone = fin && !d->in_message;
     if (!alone) buf_add_str(&d->fragments, payload);
     d->in_message = !fin;
@@ -136,7 +138,8 @@ static enum ws_event take_text(struct ws_decoder *d, bool fin, struct str payloa
     return WS_TEXT;
 }
 
-enum ws_event ws_decode(struct ws_decoder *d, char *bytes, size_t len, size_t *out_len, struct str *out_payload, int *out_code) {
+enum ws_event ws_decode(struct ws_decoder *d, char *bytes, size_t len, size_t *out_len, struct str *out_payload,
+                        int *out_code) {
     if (!d->in_message) buf_free(&d->fragments); /* of the message that was handed out last */
     struct frame f;
     int code = frame_read((const uint8_t *)bytes, len, &f);
@@ -153,10 +156,14 @@ enum ws_event ws_decode(struct ws_decoder *d, char *bytes, size_t len, size_t *o
     *out_len = f.head_len + payload_len;
     *out_payload = str_of(payload, payload_len);
     switch (f.opcode) {
-    case OP_CLOSE: return take_close(*out_payload, out_payload, out_code);
-    case OP_PING: return WS_PING;
-    case OP_PONG: return WS_PONG;
-    default: return take_text(d, f.fin, *out_payload, out_payload, out_code);
+    case OP_CLOSE:
+        return take_close(*out_payload, out_payload, out_code);
+    case OP_PING:
+        return WS_PING;
+    case OP_PONG:
+        return WS_PONG;
+    default:
+        return take_text(d, f.fin, *out_payload, out_payload, out_code);
     }
 }
 

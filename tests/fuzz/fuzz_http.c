@@ -1,6 +1,6 @@
 /*
- * fuzz_http.c: any bytes as a request. Beyond memory errors it looks for what smuggling needs: a head whose meaning changes with
- * what stands behind it, or whose end depends on how much of it was there.
+ * fuzz_http.c: any bytes as a request. Beyond memory errors it looks for what smuggling needs: a head whose meaning
+ * changes with what stands behind it, or whose end depends on how much of it was there.
  */
 #include "fuzz.h"
 
@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         MUST(len >= 18 && len <= size && len <= HTTP_HEAD_MAX);
         MUST(str_ends(str_first(bytes, len), STR("\r\n\r\n")));
         MUST(parse(str_first(bytes, len), &r2, &len2, &status2) == 0 && len2 == len); /* nothing behind it matters */
-        MUST(r2->content_length == r->content_length && r2->chunked == r->chunked && r2->header_count == r->header_count);
+        MUST(r2->content_length == r->content_length && r2->chunked == r->chunked &&
+             r2->header_count == r->header_count);
         MUST(parse(str_first(bytes, len - 1), &r2, &len2, &status2) == ERR_AGAIN);
         MUST(parse(str_first(bytes, len / 2), &r2, &len2, &status2) == ERR_AGAIN);
     }

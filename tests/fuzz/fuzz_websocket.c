@@ -1,6 +1,6 @@
 /*
- * fuzz_websocket.c: any bytes as frames of a client, once in one piece and once byte by byte: both must see the same. The first two bytes
- * of the input choose the limit.
+ * fuzz_websocket.c: any bytes as frames of a client, once in one piece and once byte by byte: both must see the same.
+ * The first two bytes of the input choose the limit.
  */
 #include "fuzz.h"
 

@@ -23,7 +23,8 @@
 static struct conn_limits limits = {.unread_max = 1000, .out_high = 65536, .out_max = 8 << 20, .turn_max = 65536};
 static struct loop *loop;
 
-/* One connection, its other end, and what its owner has seen. `on_bytes` decides what on_data does; without one all is consumed. */
+/* One connection, its other end, and what its owner has seen. `on_bytes` decides what on_data does; without one all is
+ * consumed. */
 struct party {
     struct conn *conn;
     int peer;
@@ -559,7 +560,8 @@ static void test_a_new_owner_gets_the_rest(void **state) {
     turns(2);
     peer_send(&p, "er");
     turns(2);
-    assert_true(str_eq(buf_str(&p.seen), STR("[new]upgrade\n[er]")) || str_eq(buf_str(&p.seen), STR("upgrade\n[new][er]")));
+    assert_true(str_eq(buf_str(&p.seen), STR("[new]upgrade\n[er]")) ||
+                str_eq(buf_str(&p.seen), STR("upgrade\n[new][er]")));
     party_shut(&p);
 }
 
@@ -624,7 +626,8 @@ static void test_one_that_has_ended_tells_its_next_owner(void **state) {
     p.peer = -1;
     turns(2);
     assert_int_equal(p.drains, ERR_CLOSED);
-    conn_pause(p.conn), conn_resume(p.conn), conn_write(p.conn, STR("x")), conn_close(p.conn, 1), conn_ask_drain(p.conn);
+    conn_pause(p.conn), conn_resume(p.conn), conn_write(p.conn, STR("x")), conn_close(p.conn, 1),
+        conn_ask_drain(p.conn);
     turns(2);
     conn_detach(p.conn);
     conn_attach(p.conn, loop, &party_ops, &p);

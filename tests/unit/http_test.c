@@ -43,8 +43,9 @@ static int status_of(struct str bytes) {
 
 static void test_a_request(void **state) {
     (void)state;
-    struct str bytes = STR("PUT /up%20load/a%2Bb.txt?x=1&y=%2F HTTP/1.1\r\nHost: localhost:5280\r\nContent-LENGTH: 42\r\n"
-                           "X-Empty:\r\nX-Spaces: \t a b \t\r\nExpect: 100-Continue\r\nConnection: Keep-Alive , Upgrade\r\n\r\nbody GET");
+    struct str bytes = STR(
+        "PUT /up%20load/a%2Bb.txt?x=1&y=%2F HTTP/1.1\r\nHost: localhost:5280\r\nContent-LENGTH: 42\r\n"
+        "X-Empty:\r\nX-Spaces: \t a b \t\r\nExpect: 100-Continue\r\nConnection: Keep-Alive , Upgrade\r\n\r\nbody GET");
     struct http_request *r = NULL;
     size_t len = 0;
     int status = 0;
@@ -68,7 +69,8 @@ static void test_every_beginning_is_incomplete(void **state) {
     (void)state;
     struct str bytes = STR("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     for (size_t n = 0; n < bytes.len; n++)
-        if (status_of(str_first(bytes, n)) != -1) fail_msg("the first %zu bytes: %d", n, status_of(str_first(bytes, n)));
+        if (status_of(str_first(bytes, n)) != -1)
+            fail_msg("the first %zu bytes: %d", n, status_of(str_first(bytes, n)));
     assert_true(parse(bytes)->chunked);
 }
 
@@ -103,32 +105,32 @@ static void test_refused(void **state) {
         {400, STR_INIT("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")},
         {400, STR_INIT("\x16\x03\x01\x02\0\x01")},
         {400, STR_INIT("<?xml version='1.0'?><stream:stream")},
-        {400, STR_INIT("GET / HTTP/1.1\r\n\r\n")},                                        /* no Host */
-        {400, STR_INIT(GET "Host: a\r\n\r\n")},                                           /* two */
-        {400, STR_INIT("GET / HTTP/1.1\r\nHost: a b\r\n\r\n")},                           /* a strange one */
+        {400, STR_INIT("GET / HTTP/1.1\r\n\r\n")},              /* no Host */
+        {400, STR_INIT(GET "Host: a\r\n\r\n")},                 /* two */
+        {400, STR_INIT("GET / HTTP/1.1\r\nHost: a b\r\n\r\n")}, /* a strange one */
         {400, STR_INIT("GET / HTTP/1.1\r\nHost:\r\n\r\n")},
-        {400, STR_INIT(GET "Content-Length: 1\r\nContent-Length: 1\r\n\r\n")},            /* repeated, even if equal */
+        {400, STR_INIT(GET "Content-Length: 1\r\nContent-Length: 1\r\n\r\n")}, /* repeated, even if equal */
         {400, STR_INIT(GET "Content-Length: 1, 1\r\n\r\n")},
         {400, STR_INIT(GET "Content-Length: +1\r\n\r\n")},
         {400, STR_INIT(GET "Content-Length: 0x1\r\n\r\n")},
         {400, STR_INIT(GET "Content-Length: 1 1\r\n\r\n")},
         {400, STR_INIT(GET "Content-Length:\r\n\r\n")},
-        {400, STR_INIT(GET "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")},   /* both */
+        {400, STR_INIT(GET "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")}, /* both */
         {400, STR_INIT(GET "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n")},
         {400, STR_INIT(GET "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n")},
         {400, STR_INIT("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n")},
-        {400, STR_INIT(GET "Transfer-Encoding : chunked\r\n\r\n")},                       /* space before the colon */
+        {400, STR_INIT(GET "Transfer-Encoding : chunked\r\n\r\n")}, /* space before the colon */
         {400, STR_INIT(GET " folded: x\r\n\r\n")},
         {400, STR_INIT(GET "A: b\r\n c\r\n\r\n")},
-        {400, STR_INIT("GET / HTTP/1.1\nHost: a\n\n")},                                   /* bare LF */
+        {400, STR_INIT("GET / HTTP/1.1\nHost: a\n\n")}, /* bare LF */
         {400, STR_INIT("GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n")},
-        {400, STR_INIT("GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n")},                       /* bare CR */
+        {400, STR_INIT("GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n")}, /* bare CR */
         {400, STR_INIT(GET "A: \x01\r\n\r\n")},
         {400, STR_INIT(GET "A: b\0c\r\n\r\n")},
         {400, STR_INIT(GET ": x\r\n\r\n")},
         {400, STR_INIT(GET "no colon\r\n\r\n")},
         {400, STR_INIT(GET "Expect: miracles\r\n\r\n")},
-        {400, STR_INIT("GET x HTTP/1.1\r\nHost: a\r\n\r\n")},                             /* targets */
+        {400, STR_INIT("GET x HTTP/1.1\r\nHost: a\r\n\r\n")}, /* targets */
         {400, STR_INIT("GET * HTTP/1.1\r\nHost: a\r\n\r\n")},
         {400, STR_INIT("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n")},
         {400, STR_INIT("GET /../etc HTTP/1.1\r\nHost: a\r\n\r\n")},
@@ -144,7 +146,8 @@ static void test_refused(void **state) {
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int status = status_of(cases[i].bytes);
-        if (status != cases[i].status) fail_msg("%d instead of %d: %.*s", status, cases[i].status, STR_FMT(cases[i].bytes));
+        if (status != cases[i].status)
+            fail_msg("%d instead of %d: %.*s", status, cases[i].status, STR_FMT(cases[i].bytes));
     }
     int status = status_of(STR(GET "Transfer-Encoding: gzip, chunked\r\n\r\n"));
     assert_true(status == 501 || status == 400);
@@ -195,9 +198,14 @@ static void test_accepts_coding(void **state) {
         const char *value;
         bool br, gzip;
     } cases[] = {
-        {"gzip, deflate, br", true, true},    {"gzip;q=0.5, br;q=0", false, true}, {"BR;Q=0.000,*", false, true},
-        {"*", true, true},                    {"*;q=0, br", true, false},          {"identity", false, false},
-        {"brx, xbr, br ; q=0.001", true, false}, {"", false, false},
+        {"gzip, deflate, br", true, true},
+        {"gzip;q=0.5, br;q=0", false, true},
+        {"BR;Q=0.000,*", false, true},
+        {"*", true, true},
+        {"*;q=0, br", true, false},
+        {"identity", false, false},
+        {"brx, xbr, br ; q=0.001", true, false},
+        {"", false, false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct http_request *r = with("Accept-Encoding", cases[i].value);
@@ -214,12 +222,20 @@ static void test_range(void **state) {
         int err;
         uint64_t from, to;
     } cases[] = {
-        {"bytes=0-99", 0, 0, 99},     {"bytes=0-9999", 0, 0, 999},   {"bytes=10-", 0, 10, 999},
-        {"bytes=-10", 0, 990, 999},   {"bytes=-5000", 0, 0, 999},    {"Bytes=999-999", 0, 999, 999},
-        {"bytes=1000-", ERR_INVALID, 0, 0},     {"bytes=-0", ERR_INVALID, 0, 0},
-        {"bytes=5-4", ERR_NOT_FOUND, 0, 0},     {"bytes=0-1,5-6", ERR_NOT_FOUND, 0, 0},
-        {"lines=0-1", ERR_NOT_FOUND, 0, 0},     {"bytes=-", ERR_NOT_FOUND, 0, 0},
-        {"bytes=a-b", ERR_NOT_FOUND, 0, 0},     {"bytes=7", ERR_NOT_FOUND, 0, 0},
+        {"bytes=0-99", 0, 0, 99},
+        {"bytes=0-9999", 0, 0, 999},
+        {"bytes=10-", 0, 10, 999},
+        {"bytes=-10", 0, 990, 999},
+        {"bytes=-5000", 0, 0, 999},
+        {"Bytes=999-999", 0, 999, 999},
+        {"bytes=1000-", ERR_INVALID, 0, 0},
+        {"bytes=-0", ERR_INVALID, 0, 0},
+        {"bytes=5-4", ERR_NOT_FOUND, 0, 0},
+        {"bytes=0-1,5-6", ERR_NOT_FOUND, 0, 0},
+        {"lines=0-1", ERR_NOT_FOUND, 0, 0},
+        {"bytes=-", ERR_NOT_FOUND, 0, 0},
+        {"bytes=a-b", ERR_NOT_FOUND, 0, 0},
+        {"bytes=7", ERR_NOT_FOUND, 0, 0},
         {"bytes=99999999999999999999-", ERR_NOT_FOUND, 0, 0},
         {"bytes=0-18446744073709551615", 0, 0, 999},
     };
@@ -238,8 +254,9 @@ static void test_head_of_a_response(void **state) {
     struct buf b = BUF_INIT;
     http_head(&b, 404, false, 12, INT64_C(784111777) * 1000000 + 5);
     http_header_add(&b, STR("X-Path"), STR("/a\r\nSet-Cookie: b"));
-    assert_true(str_eq(buf_str(&b), STR("HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n"
-                                        "Content-Length: 12\r\nX-Path: /a  Set-Cookie: b\r\n")));
+    assert_true(
+        str_eq(buf_str(&b), STR("HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n"
+                                "Content-Length: 12\r\nX-Path: /a  Set-Cookie: b\r\n")));
     buf_clear(&b);
     http_head(&b, 200, true, UINT64_MAX, 0);
     assert_true(str_eq(buf_str(&b), STR("HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n")));

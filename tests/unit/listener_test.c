@@ -119,8 +119,19 @@ static void test_both_families(void **state) {
 
 static void test_bad_addresses(void **state) {
     (void)state;
-    static const char *const bad[] = {"", ":", "localhost:1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
-                                      "::1:5222", "[::1]", "[127.0.0.1]:1", "[]:1", ":5222", "127.0.0.1:1x",
+    static const char *const bad[] = {"",
+                                      ":",
+                                      "localhost:1",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      "127.0.0.1:65536",
+                                      "127.0.0.1:-1",
+                                      "::1:5222",
+                                      "[::1]",
+                                      "[127.0.0.1]:1",
+                                      "[]:1",
+                                      ":5222",
+                                      "127.0.0.1:1x",
                                       "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:1"};
     struct guests guests = {0};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -184,9 +195,17 @@ static void test_net_set(void **state) {
         const char *ip;
         bool in;
     } cases[] = {
-        {"10.1.2.3", true},      {"11.0.0.0", false},    {"192.168.1.77", true},       {"192.168.1.78", false},
-        {"::1", true},           {"::2", false},         {"2001:db8:7fff::1", true},   {"2001:db8:8000::1", false},
-        {"172.31.255.255", true}, {"172.32.0.0", false}, {"a00::", false},
+        {"10.1.2.3", true},
+        {"11.0.0.0", false},
+        {"192.168.1.77", true},
+        {"192.168.1.78", false},
+        {"::1", true},
+        {"::2", false},
+        {"2001:db8:7fff::1", true},
+        {"2001:db8:8000::1", false},
+        {"172.31.255.255", true},
+        {"172.32.0.0", false},
+        {"a00::", false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct net_address a = address_of(cases[i].ip);
@@ -249,8 +268,12 @@ static void test_proxy_header(void **state) {
     assert_int_equal(proxy_v2_parse(STR(SIGNATURE "\x20\0\0\3xyz"), &b, &len), 0); /* LOCAL, with something to skip */
     assert_int_equal(len, 19);
     assert_memory_equal(&b, &before, sizeof(b));
-    assert_int_equal(proxy_v2_parse(STR(SIGNATURE "\x21\x21\0\x24" "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
-                                        "0123456789abcdef" "\0\x50\1\2"), &b, &len), 0);
+    assert_int_equal(proxy_v2_parse(STR(SIGNATURE "\x21\x21\0\x24"
+                                                  "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
+                                                  "0123456789abcdef"
+                                                  "\0\x50\1\2"),
+                                    &b, &len),
+                     0);
     net_address_text(&b, text);
     assert_string_equal(text, "2001:db8::1");
     assert_int_equal(b.port, 80);

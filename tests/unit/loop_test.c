@@ -1,6 +1,6 @@
 /*
- * loop_test.c: watches, timers, deferred work, waking. The loop's source is included here so that its clock can be put forward: the
- * wheel's upper levels turn once in days. CONFAB_SEED=N replays a random test.
+ * loop_test.c: watches, timers, deferred work, waking. The loop's source is included here so that its clock can be put
+ * forward: the wheel's upper levels turn once in days. CONFAB_SEED=N replays a random test.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -89,7 +89,8 @@ static void alarms_check(const struct alarm_clock *alarms, int n) {
     for (int i = 0; i < n; i++) {
         const struct alarm_clock *a = &alarms[i];
         if (a->count > (a->due_ms != 0)) fail_msg("alarm %d fired %d times", i, a->count);
-        if (a->count && a->fired_ms < a->due_ms) fail_msg("alarm %d is %ld ms early", i, (long)(a->due_ms - a->fired_ms));
+        if (a->count && a->fired_ms < a->due_ms)
+            fail_msg("alarm %d is %ld ms early", i, (long)(a->due_ms - a->fired_ms));
         if (a->due_ms && !a->count && a->due_ms + TICK_MS <= now_ms) fail_msg("alarm %d is late", i);
     }
 }

@@ -65,7 +65,8 @@ struct server {
     atomic_bool stop;
 };
 
-static const struct conn_limits limits = {.unread_max = 65536, .out_high = 65536, .out_max = 1 << 20, .turn_max = 65536};
+static const struct conn_limits limits = {
+    .unread_max = 65536, .out_high = 65536, .out_max = 1 << 20, .turn_max = 65536};
 
 static int64_t now_ns(void) {
     struct timespec t;
@@ -294,7 +295,8 @@ static void server_start(struct server *server, unsigned threads) {
         server->nodes[i].loop = loop_new();
     }
     assert_int_equal(listener_open(server->nodes[0].loop, STR("127.0.0.1:0"), false, gate_on_accept, server, arena,
-                                   &server->listener, &message), 0);
+                                   &server->listener, &message),
+                     0);
     arena_free(&arena);
     for (unsigned i = 0; i < threads; i++)
         assert_int_equal(pthread_create(&server->nodes[i].thread, NULL, node_run, &server->nodes[i]), 0);

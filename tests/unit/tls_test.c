@@ -1,6 +1,6 @@
 /*
- * tls_test.c: contexts and sessions, and connections that use them. The peer is OpenSSL in a thread of its own with a blocking socket;
- * the loop under test runs in the main thread.
+ * tls_test.c: contexts and sessions, and connections that use them. The peer is OpenSSL in a thread of its own with a
+ * blocking socket; the loop under test runs in the main thread.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -54,12 +54,14 @@ static void test_handshake_check(void **state) {
 
 static void test_handshake_answer(void **state) {
     (void)state;
-    struct http_request r = {.header_count = 1, .headers = {{STR_INIT("sec-websocket-key"), STR_INIT("dGhlIHNhbXBsZSBub25jZQ==")}}};
+    struct http_request r = {.header_count = 1,
+                             .headers = {{STR_INIT("sec-websocket-key"), STR_INIT("dGhlIHNhbXBsZSBub25jZQ==")}}};
     struct buf out = BUF_INIT;
     ws_handshake_answer(&out, &r, STR("xmpp"));
     struct str text = buf_str(&out); /* the key and its answer are those of RFC 6455, 1.3 */
-    assert_true(str_eq(text, STR("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                 "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n")));
+    assert_true(str_eq(
+        text, STR("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n")));
     buf_free(&out);
 }
 
@@ -124,7 +126,8 @@ static void test_trickled_byte_by_byte(void **state) {
     frame_add(&all, 0x01, STR("ne"));
     frame_add(&all, 0x80, STR("xt"));
     static const enum ws_event expected[] = {WS_MORE, WS_PING, WS_MORE, WS_TEXT, WS_MORE, WS_TEXT};
-    static const struct str payloads[] = {STR_INIT(""), STR_INIT("are you there?"), STR_INIT(""), STR_INIT("Gr\xc3\xbc\xc3\x9f\x65"),
+    static const struct str payloads[] = {STR_INIT(""), STR_INIT("are you there?"),
+                                          STR_INIT(""), STR_INIT("Gr\xc3\xbc\xc3\x9f\x65"),
                                           STR_INIT(""), STR_INIT("next")};
     size_t at = 0;
     for (size_t i = 0; i < buf_len(&all); i++) {
@@ -149,30 +152,31 @@ static void test_wrong_frames(void **state) {
         int code;
         struct str bytes;
     } cases[] = {
-        {1002, STR_INIT("\x81\x01x")},                                   /* no mask */
-        {1002, STR_INIT("\xc1")},                                        /* RSV1 without an extension */
-        {1002, STR_INIT("\x83\x80mask")},                                /* unknown opcodes */
-        {1002, STR_INIT("\x8b\x80mask")},                                /* ... */
-        {1002, STR_INIT("\x80\x80mask")},                                /* goes on, but nothing was begun */
-        {1002, STR_INIT("\x09\x80mask")},                                /* a control frame in pieces */
-        {1002, STR_INIT("\x89\xfe\x00\x7emask")},                        /* a control frame of 126 bytes */
-        {1002, STR_INIT("\x81\xfe\x00\x05mask")},                        /* five, said in two bytes */
+        {1002, STR_INIT("\x81\x01x")},                                    /* no mask */
+        {1002, STR_INIT("\xc1")},                                         /* RSV1 without an extension */
+        {1002, STR_INIT("\x83\x80mask")},                                 /* unknown opcodes */
+        {1002, STR_INIT("\x8b\x80mask")},                                 /* ... */
+        {1002, STR_INIT("\x80\x80mask")},                                 /* goes on, but nothing was begun */
+        {1002, STR_INIT("\x09\x80mask")},                                 /* a control frame in pieces */
+        {1002, STR_INIT("\x89\xfe\x00\x7emask")},                         /* a control frame of 126 bytes */
+        {1002, STR_INIT("\x81\xfe\x00\x05mask")},                         /* five, said in two bytes */
         {1002, STR_INIT("\x81\xff\x00\x00\x00\x00\x00\x00\xff\xffmask")}, /* 65535, said in eight */
         {1002, STR_INIT("\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00mask")}, /* negative */
-        {1003, STR_INIT("\x82\x80mask")},                                /* binary */
-        {1009, STR_INIT("\x81\xfe\x10\x00mask")},                        /* too big, judged by the header */
+        {1003, STR_INIT("\x82\x80mask")},                                 /* binary */
+        {1009, STR_INIT("\x81\xfe\x10\x00mask")},                         /* too big, judged by the header */
         {1009, STR_INIT("\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xffmask")}, /* ... */
-        {1002, STR_INIT("\x88\x81\0\0\0\0x")},                           /* half a close code */
-        {1002, STR_INIT("\x88\x82\0\0\0\0\x03\xed")},                    /* 1005 may not be sent */
-        {1007, STR_INIT("\x88\x83\0\0\0\0\x03\xe8\xff")},                /* a reason that is no UTF-8 */
-        {1007, STR_INIT("\x81\x82\0\0\0\0\xc0\x80")},                    /* a text that is none */
+        {1002, STR_INIT("\x88\x81\0\0\0\0x")},                            /* half a close code */
+        {1002, STR_INIT("\x88\x82\0\0\0\0\x03\xed")},                     /* 1005 may not be sent */
+        {1007, STR_INIT("\x88\x83\0\0\0\0\x03\xe8\xff")},                 /* a reason that is no UTF-8 */
+        {1007, STR_INIT("\x81\x82\0\0\0\0\xc0\x80")},                     /* a text that is none */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ws_decoder d = {.max = 1000};
         struct buf in = BUF_INIT;
         buf_add_str(&in, cases[i].bytes);
         struct got got = decode(&d, &in);
-        if (got.event != WS_BAD || got.code != cases[i].code) fail_msg("case %zu: event %d code %d", i, got.event, got.code);
+        if (got.event != WS_BAD || got.code != cases[i].code)
+            fail_msg("case %zu: event %d code %d", i, got.event, got.code);
         buf_free(&in);
         ws_decoder_free(&d);
     }
