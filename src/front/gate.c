@@ -135,6 +135,7 @@ static size_t sniff_http(struct sniff *s, struct str bytes) {
         return len;
     }
     s->is_http = true;
+    conn_set_limits(s->conn, &s->gate->front->http); /* what has come along behind the head may be more than a login's */
     sniff_decide(s);
     return 0;
 }
