@@ -60,7 +60,7 @@ static void relay_post(struct shard *to, enum msg_type type, int kind, void *hal
 /* --- the near half: events of the connection, as messages --- */
 
 static void near_tell(struct near *n, enum in_kind kind, int64_t number, struct str a, struct str b) {
-    if (!n->finished) relay_post(n->home, MSG_PEER_IN, kind, n->far, number, a, b);
+    if (!n->finished) relay_post(n->home, MSG_PEER_IN, (int)kind, n->far, number, a, b);
 }
 
 static void on_header(struct turn *turn, void *owner, const struct xml_node *header, struct str default_ns) {
@@ -154,7 +154,7 @@ static struct far *far_of(const struct peer *peer) {
 }
 
 static void far_tell(struct far *f, enum out_kind kind, int64_t number, struct str a, struct str b) {
-    if (!f->over) relay_post(f->gate, MSG_PEER_OUT, kind, f->near, number, a, b);
+    if (!f->over) relay_post(f->gate, MSG_PEER_OUT, (int)kind, f->near, number, a, b);
 }
 
 static void far_write(struct peer *peer, struct str element) {
