@@ -74,7 +74,6 @@ const frames = (page: Page, ms = 350) => page.waitForTimeout(ms);
 describe('accessibility', () => {
   for (const [size, colorScheme] of [
     ['phone', 'light'],
-    ['tablet', 'light'],
     ['desktop', 'dark'],
   ] as const) {
     test(`axe finds nothing on any screen: ${size}, ${colorScheme}`, { timeout: 300_000 }, async () => {

@@ -1,4 +1,5 @@
 // The truth in small marks: each state has a shape, a colour, a text for screen readers and a tooltip.
+import { useRef } from 'preact/hooks';
 import type { Availability, Mark } from '../../store/model';
 import { t } from '../i18n';
 
@@ -50,8 +51,16 @@ const SHAPES: Record<Mark, () => preact.JSX.Element> = {
 
 export function MarkSign({ mark }: { mark: Mark }) {
   const label = t(`mark.${mark}`);
+  // It fades over when it changes, not each time that a row is drawn.
+  const was = useRef(mark);
+  const turned = useRef(false);
+  if (was.current !== mark) {
+    was.current = mark;
+    turned.current = true;
+  }
+  const names = `mark mark-${mark} ${turned.current ? 'turned' : ''}`;
   return (
-    <svg class={`mark mark-${mark}`} viewBox={`0 0 ${WIDTH[mark]} 12`} role="img" aria-label={label} key={mark}>
+    <svg class={names} viewBox={`0 0 ${WIDTH[mark]} 12`} role="img" aria-label={label} key={mark}>
       <title>{label}</title>
       {SHAPES[mark]()}
     </svg>

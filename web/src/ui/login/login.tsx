@@ -86,7 +86,9 @@ function Form({ mode, change }: { mode: Mode; change(to: Mode): void }) {
           setErrors({});
         }}
         error={errors.address}
-        placeholder={address ? '' : t('signin.addressPlaceholder', { domain })}
+        placeholder={
+          address ? '' : mode === 'signin' ? t('signin.addressPlaceholder', { domain }) : t('register.example')
+        }
         suffix={address && domain ? `@${domain}` : undefined}
         required
         inputRef={addressField}
