@@ -26,6 +26,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
     environment: 'node',
+    testTimeout: 20_000,
     // Few cores are shared by many; one worker is fast enough here.
     maxWorkers: 2,
   },

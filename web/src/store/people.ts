@@ -23,6 +23,7 @@ export class People {
   private readonly devices = new Map<Address, Map<string, IncomingPresence>>();
   /** Waiting to hear whether a request to somebody bounces at once. */
   private devicesChanged = true;
+  private tail: Promise<void> = Promise.resolve();
   private readonly asking = new Map<Address, (error: StanzaError) => void>();
 
   constructor(
@@ -32,7 +33,7 @@ export class People {
     private readonly state: State,
     private readonly emit: (changes: readonly Change[]) => void,
   ) {
-    onRosterPush(client, own, (item, ver) => void this.push(item, ver).catch(console.error));
+    onRosterPush(client, own, (item, ver) => this.inOrder(() => this.push(item, ver)));
     onBlockPush(client, own, (change) => {
       const now = new Set(change.kind === 'unblock-all' ? [] : this.state.blocked.peek());
       if (change.kind !== 'unblock-all') {
@@ -116,6 +117,11 @@ export class People {
   /** For a tab that has just opened. */
   snapshot(): Change[] {
     return [...this.devices.keys()].map((address) => ({ kind: 'presence', address, presence: this.summary(address) }));
+  }
+
+  /** Changes of the list and requests are worked off in the order they came: what a request means depends on the list. */
+  private inOrder(work: () => Promise<void>): void {
+    this.tail = this.tail.then(work).catch(console.error);
   }
 
   // --- the list ---
@@ -254,7 +260,7 @@ export class People {
         this.available(p);
         break;
       case 'subscribe':
-        void this.asked(p).catch(console.error);
+        this.inOrder(() => this.asked(p));
         break;
       case 'error':
         if (p.error) this.asking.get(p.from)?.(p.error);
