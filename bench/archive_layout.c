@@ -3,7 +3,7 @@
  * One thread: random pairs among many accounts, stanzas of 300 bytes, one commit per batch, checkpoints included. Prints the CPU
  * time per message of the last third, when the trees have grown.
  *
- *   archive_layout DIRECTORY LAYOUT [MESSAGES [ACCOUNTS [BATCH]]]
+ *   archive_layout DIRECTORY LAYOUT [MESSAGES [ACCOUNTS [BATCH [LATE_ROWS]]]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,12 +179,13 @@ static const struct layout *layout_find(const char *name) {
 
 int main(int argc, char **argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: %s DIRECTORY LAYOUT [MESSAGES [ACCOUNTS [BATCH]]]\n", argv[0]);
+        fprintf(stderr, "usage: %s DIRECTORY LAYOUT [MESSAGES [ACCOUNTS [BATCH [LATE_ROWS]]]]\n", argv[0]);
         return 2;
     }
     const struct layout *l = layout_find(argv[2]);
     int64_t messages = argc > 3 ? atoll(argv[3]) : 300000, accounts = argc > 4 ? atoll(argv[4]) : 10000;
     int64_t batch = argc > 5 ? atoll(argv[5]) : 100;
+    shared.rows_max = argc > 6 ? (uint32_t)atoi(argv[6]) : 0;
     char path[4096], stanza[300];
     snprintf(path, sizeof path, "%s/layout-%s.db", argv[1], l->name);
     unlink(path);

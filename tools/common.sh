@@ -45,7 +45,9 @@ npm_install() {
     local sum
     sum=$(sha256sum <"$1/package-lock.json")
     [ "$sum" = "$(cat "$1/node_modules/.confab-lock" 2>/dev/null)" ] && return 0
-    (cd "$1" && npm ci --no-fund --no-audit --loglevel=error) || return 1
+    # npm ci refuses a lock file that leaves out other platforms' binaries; npm install takes it, versions and checksums all the same.
+    (cd "$1" && { npm ci --no-fund --no-audit --loglevel=silent ||
+        npm install --no-save --no-fund --no-audit --loglevel=error; }) || return 1
     printf '%s\n' "$sum" >"$1/node_modules/.confab-lock"
 }
 
