@@ -50,7 +50,9 @@ static int usage(FILE *to) {
 static int read_arguments(struct ctl *ctl, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
-        const char **value = strcmp(arg, "--config") == 0 ? &ctl->config : strcmp(arg, "--iterations") == 0 ? &ctl->iterations : NULL;
+        const char **value = strcmp(arg, "--config") == 0       ? &ctl->config
+                             : strcmp(arg, "--iterations") == 0 ? &ctl->iterations
+                                                                : NULL;
         if (value) {
             if (++i == argc) return usage(stderr);
             *value = argv[i];
@@ -93,7 +95,8 @@ static int ctl_connect(struct ctl *ctl) {
     ctl->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (ctl->fd < 0) return fail("socket", strerror(errno));
     if (connect(ctl->fd, (const struct sockaddr *)&address, sizeof address) == 0) return 0;
-    if (errno == ENOENT || errno == ECONNREFUSED) return fail(address.sun_path, "the server is not running (start confabd with the same --config)");
+    if (errno == ENOENT || errno == ECONNREFUSED)
+        return fail(address.sun_path, "the server is not running (start confabd with the same --config)");
     return fail(address.sun_path, strerror(errno));
 }
 
@@ -224,7 +227,8 @@ static int run_batch(struct ctl *ctl) {
             fprintf(stderr, "confabctl: line %llu: not JID PASSWORD\n", number);
             ctl->failed++;
         }
-        if (ctl->sent - ctl->ended >= WINDOW && !ctl_settle(ctl, WINDOW / 2)) status = fail("the server", "it has hung up");
+        if (ctl->sent - ctl->ended >= WINDOW && !ctl_settle(ctl, WINDOW / 2))
+            status = fail("the server", "it has hung up");
     }
     free(line);
     return status;

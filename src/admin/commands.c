@@ -49,10 +49,12 @@ static void command_stop(struct turn *turn, struct request *r) {
 }
 
 const struct command commands[] = {
-    {"user add", "JID [--iterations N]", "creates an account; the password comes from stdin", 2, 3, true, true, command_user_add},
-    {"user delete", "JID", "removes an account and all that is its own; the name stays reserved", 1, 1, false, false, command_user_delete},
-    {"user passwd", "JID [--iterations N]", "sets a new password, from stdin, and ends the account's sessions", 2, 3, true, true,
-     command_user_passwd},
+    {"user add", "JID [--iterations N]", "creates an account; the password comes from stdin", 2, 3, true, true,
+     command_user_add},
+    {"user delete", "JID", "removes an account and all that is its own; the name stays reserved", 1, 1, false, false,
+     command_user_delete},
+    {"user passwd", "JID [--iterations N]", "sets a new password, from stdin, and ends the account's sessions", 2, 3,
+     true, true, command_user_passwd},
     {"user list", "", "every account", 0, 0, false, false, command_user_list},
     {"contact add", "JID JID", "makes two accounts contacts of each other", 2, 2, false, false, command_contact_add},
     {"sessions", "[JID]", "who is signed in, from where", 0, 1, false, false, command_sessions},

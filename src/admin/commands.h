@@ -5,12 +5,12 @@
 #include "admin/console.h"
 
 struct command {
-    const char *name;  /* one or two words */
-    const char *usage; /* of its arguments, for people */
-    const char *text;  /* what it does: one line */
+    const char *name;            /* one or two words */
+    const char *usage;           /* of its arguments, for people */
+    const char *text;            /* what it does: one line */
     unsigned args_min, args_max; /* on the socket, a password included */
-    bool password;   /* the second argument is one: confabctl reads it from stdin, and has --batch */
-    bool iterations; /* the third one may be --iterations */
+    bool password;               /* the second argument is one: confabctl reads it from stdin, and has --batch */
+    bool iterations;             /* the third one may be --iterations */
     void (*run)(struct turn *turn, struct request *request);
 };
 

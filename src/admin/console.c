@@ -120,7 +120,8 @@ bool request_is_wanted(const struct request *r) {
     return r->client != NULL;
 }
 
-void request_when_drained(struct turn *turn, struct request *r, void (*more)(struct turn *turn, struct request *request)) {
+void request_when_drained(struct turn *turn, struct request *r,
+                          void (*more)(struct turn *turn, struct request *request)) {
     if (r->client && conn_is_full(r->client->conn)) {
         loop_timer_cancel(r->place->loop, &r->patience);
         r->more = more;
@@ -224,7 +225,8 @@ static void client_line(struct client *c, struct str line) {
     struct str words[CONSOLE_WORDS_MAX + 1];
     unsigned count, name_words;
     unsigned long long tag;
-    if (words_parse(turn->arena, line, words, CONSOLE_WORDS_MAX + 1, &count) || count == 0 || !str_to_u64(words[0], UINT64_MAX, &tag)) {
+    if (words_parse(turn->arena, line, words, CONSOLE_WORDS_MAX + 1, &count) || count == 0 ||
+        !str_to_u64(words[0], UINT64_MAX, &tag)) {
         client_refuse(c, 0, "This is no request.");
         return;
     }
@@ -273,13 +275,13 @@ static void request_go_on(struct turn *turn, struct request *r) {
 static void on_drain(struct conn *conn) {
     struct client *c = conn_owner(conn);
     struct turn *turn = shard_turn(c->console->place);
-    LIST_EACH(&c->requests, at, after) request_go_on(turn, CONTAINER_OF(at, struct request, link));
+    LIST_EACH (&c->requests, at, after) request_go_on(turn, CONTAINER_OF(at, struct request, link));
 }
 
 /* Who waits for an answer of another place ends when it comes; who waited for the client ends now. */
 static void client_free(struct client *c) {
     struct turn *turn = shard_turn(c->console->place);
-    LIST_EACH(&c->requests, at, after) {
+    LIST_EACH (&c->requests, at, after) {
         struct request *r = CONTAINER_OF(at, struct request, link);
         list_remove(&r->link);
         r->client = NULL;
@@ -345,9 +347,11 @@ static int socket_listen(const struct sockaddr_un *address) {
 
 int console_open(struct server *server, struct shard *place, struct console **out) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int len = snprintf(address.sun_path, sizeof address.sun_path, "%.*s/%s", STR_FMT(server->options.data_dir), CONSOLE_SOCKET);
+    int len = snprintf(address.sun_path, sizeof address.sun_path, "%.*s/%s", STR_FMT(server->options.data_dir),
+                       CONSOLE_SOCKET);
     if (len < 0 || (size_t)len >= sizeof address.sun_path) {
-        LOG(LOG_ERROR, "console-failed", F_STR("data_dir", server->options.data_dir), F_C("why", "the path is too long for a socket"));
+        LOG(LOG_ERROR, "console-failed", F_STR("data_dir", server->options.data_dir),
+            F_C("why", "the path is too long for a socket"));
         return ERR_LIMIT;
     }
     if (socket_is_alive(&address)) {
@@ -379,6 +383,6 @@ void console_close(struct console **slot) {
     loop_del(console->place->loop, &console->watch);
     close(console->watch.fd);
     unlink(console->address.sun_path);
-    LIST_EACH(&console->clients, at, after) client_free(CONTAINER_OF(at, struct client, link));
+    LIST_EACH (&console->clients, at, after) client_free(CONTAINER_OF(at, struct client, link));
     free(console);
 }

@@ -39,7 +39,8 @@ void request_end(struct request *request, int err, struct str text);
 /* The client is still there. */
 bool request_is_wanted(const struct request *request);
 /* Calls `more` once: when what was written has left far enough (at once if it has), or when the client has gone. */
-void request_when_drained(struct turn *turn, struct request *request, void (*more)(struct turn *turn, struct request *request));
+void request_when_drained(struct turn *turn, struct request *request,
+                          void (*more)(struct turn *turn, struct request *request));
 /* Called before the client is told that no answer came: writes what is known. */
 void request_on_late(struct request *request, void (*late)(struct turn *turn, struct request *request));
 /* A place for what the command remembers between calls: 64 zeroed bytes, aligned. */
@@ -59,7 +60,7 @@ struct ask {
     void (*back)(struct turn *turn, struct ask *ask);
     struct buf out; /* lines found */
     int err;
-    uint32_t at;    /* the command's */
+    uint32_t at; /* the command's */
     uint16_t bare_len, extra_len;
     uint32_t number;
     char text[]; /* an address, and more */

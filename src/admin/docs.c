@@ -55,7 +55,8 @@ static void write_stream_errors(struct buf *out) {
 static void write_disco(struct buf *out) {
     BUF_ADD_LIT(out, "| disco feature | of | feature |\n|---|---|---|\n");
     for (const struct feature *const *f = features; *f; f++) {
-        for (const struct str *ns = (*f)->disco; ns && ns->p; ns++) buf_printf(out, "| `%.*s` | the server | %s |\n", STR_FMT(*ns), (*f)->name);
+        for (const struct str *ns = (*f)->disco; ns && ns->p; ns++)
+            buf_printf(out, "| `%.*s` | the server | %s |\n", STR_FMT(*ns), (*f)->name);
         for (const struct str *ns = (*f)->disco_account; ns && ns->p; ns++)
             buf_printf(out, "| `%.*s` | accounts | %s |\n", STR_FMT(*ns), (*f)->name);
     }
@@ -82,8 +83,12 @@ static const struct {
     const char *name;
     void (*write)(struct buf *out);
 } pieces[] = {
-    {"options", write_options},           {"features", features_write_markdown}, {"disco", write_disco},
-    {"stanza-errors", write_stanza_errors}, {"stream-errors", write_stream_errors}, {"commands", write_commands},
+    {"options", write_options},
+    {"features", features_write_markdown},
+    {"disco", write_disco},
+    {"stanza-errors", write_stanza_errors},
+    {"stream-errors", write_stream_errors},
+    {"commands", write_commands},
 };
 
 /* --- files --- */
@@ -122,7 +127,9 @@ static bool piece_write(struct str line, struct buf *out) {
 }
 
 static void page_fill(struct str in, const char *source, struct buf *out) {
-    buf_printf(out, "<!-- Written by `confabd --write-docs docs` from docs/%s and the program's tables: change those. -->\n\n", source);
+    buf_printf(
+        out, "<!-- Written by `confabd --write-docs docs` from docs/%s and the program's tables: change those. -->\n\n",
+        source);
     while (in.len) {
         struct str line = str_first(in, str_index(in, '\n'));
         in = str_from(in, line.len + 1);
@@ -134,7 +141,8 @@ static void page_fill(struct str in, const char *source, struct buf *out) {
 
 static int page_write(const char *dir, const char *source, const char *name) {
     char from[4096], to[4096];
-    if (snprintf(from, sizeof from, "%s/%s", dir, source) >= (int)sizeof from) return complain(dir, "the path is too long");
+    if (snprintf(from, sizeof from, "%s/%s", dir, source) >= (int)sizeof from)
+        return complain(dir, "the path is too long");
     if (snprintf(to, sizeof to, "%s/%s", dir, name) >= (int)sizeof to) return complain(dir, "the path is too long");
     struct buf in = BUF_INIT, out = BUF_INIT;
     int err = file_read(from, &in);
@@ -149,7 +157,8 @@ static int page_write(const char *dir, const char *source, const char *name) {
 
 static int sample_write(const char *dir) {
     char to[4096];
-    if (snprintf(to, sizeof to, "%s/confab.ini.sample", dir) >= (int)sizeof to) return complain(dir, "the path is too long");
+    if (snprintf(to, sizeof to, "%s/confab.ini.sample", dir) >= (int)sizeof to)
+        return complain(dir, "the path is too long");
     struct buf out = BUF_INIT;
     write_sample(&out);
     int err = file_write(to, buf_str(&out));

@@ -16,8 +16,8 @@ enum { PATIENCE_MS = 5000, SLICE = 256 };
 static void session_print(struct turn *turn, const struct session *s, struct buf *out) {
     struct arena_mark mark = arena_mark(turn->arena);
     buf_add_str(out, session_full(s));
-    buf_printf(out, " since=%.*s priority=%d available=%s sm=%s", STR_FMT(datetime_format(turn->arena, s->since_us)), s->priority,
-               session_is_available(s) ? "yes" : "no", s->sm ? s->sm->id[0] ? "resumable" : "yes" : "no");
+    buf_printf(out, " since=%.*s priority=%d available=%s sm=%s", STR_FMT(datetime_format(turn->arena, s->since_us)),
+               s->priority, session_is_available(s) ? "yes" : "no", s->sm ? s->sm->id[0] ? "resumable" : "yes" : "no");
     if (s->sm) buf_printf(out, " unacknowledged=%u", s->sm->sent - s->sm->acked);
     if (s->stream) {
         struct peer_facts facts;
@@ -35,7 +35,8 @@ static void session_print(struct turn *turn, const struct session *s, struct buf
 static void sessions_of_there(struct turn *turn, struct ask *ask) {
     const struct account *a = account_find(im_of(turn), ask_bare(ask));
     if (a) {
-        LIST_EACH(&a->sessions, at, after) session_print(turn, CONTAINER_OF(at, struct session, in_account), &ask->out);
+        LIST_EACH (&a->sessions, at, after)
+            session_print(turn, CONTAINER_OF(at, struct session, in_account), &ask->out);
     }
     ask_return(turn, ask, 0);
 }
@@ -116,10 +117,12 @@ static void stats_server(struct turn *turn, const struct server *server, struct 
         uint64_t ns = load(&hub->places[i]->cpu_ns_max);
         if (ns > longest_ns) longest_ns = ns;
     }
-    buf_printf(out, "server version=%s uptime_s=%lld rss_bytes=%llu connections=%llu unauthenticated=%llu longest_turn_us=%llu\n",
-               CONFAB_VERSION, (long long)(turn->wall_us - server->started_us) / 1000000, (unsigned long long)metrics_rss_bytes(),
-               (unsigned long long)load(&server->connections), (unsigned long long)load(&server->unauthenticated),
-               (unsigned long long)longest_ns / 1000);
+    buf_printf(
+        out,
+        "server version=%s uptime_s=%lld rss_bytes=%llu connections=%llu unauthenticated=%llu longest_turn_us=%llu\n",
+        CONFAB_VERSION, (long long)(turn->wall_us - server->started_us) / 1000000,
+        (unsigned long long)metrics_rss_bytes(), (unsigned long long)load(&server->connections),
+        (unsigned long long)load(&server->unauthenticated), (unsigned long long)longest_ns / 1000);
 }
 
 static void stats_store(const struct server *server, struct buf *out) {
@@ -127,15 +130,19 @@ static void stats_store(const struct server *server, struct buf *out) {
     struct store_stats s;
     store_load(server->store, &jobs, &bytes);
     store_stats(server->store, &s);
-    buf_printf(out, "store waiting=%llu waiting_bytes=%llu commits=%llu writes=%llu reads=%llu failures=%llu longest_commit_ms=%lld\n",
-               (unsigned long long)jobs, (unsigned long long)bytes, (unsigned long long)s.commits, (unsigned long long)s.writes,
-               (unsigned long long)s.reads, (unsigned long long)s.failures, (long long)s.commit_ms_max);
+    buf_printf(out,
+               "store waiting=%llu waiting_bytes=%llu commits=%llu writes=%llu reads=%llu failures=%llu "
+               "longest_commit_ms=%lld\n",
+               (unsigned long long)jobs, (unsigned long long)bytes, (unsigned long long)s.commits,
+               (unsigned long long)s.writes, (unsigned long long)s.reads, (unsigned long long)s.failures,
+               (long long)s.commit_ms_max);
 }
 
 static void stats_place(const struct shard *place, struct buf *out) {
-    buf_printf(out, "%s index=%u turns=%llu messages=%llu mailbox_bytes=%llu longest_turn_us=%llu", place->is_gate ? "gate" : "shard",
-               place->index, (unsigned long long)load(&place->turns), (unsigned long long)load(&place->messages),
-               (unsigned long long)load(&place->box.bytes), (unsigned long long)load(&place->cpu_ns_max) / 1000);
+    buf_printf(out, "%s index=%u turns=%llu messages=%llu mailbox_bytes=%llu longest_turn_us=%llu",
+               place->is_gate ? "gate" : "shard", place->index, (unsigned long long)load(&place->turns),
+               (unsigned long long)load(&place->messages), (unsigned long long)load(&place->box.bytes),
+               (unsigned long long)load(&place->cpu_ns_max) / 1000);
     const struct im *im = place->im;
 #define PRINT_(name, kind, text) buf_printf(out, " " #name "=%llu", (unsigned long long)load(&im->shown.name));
     if (im) {
@@ -155,7 +162,8 @@ static void stats_print(struct turn *turn, struct request *r) {
     struct buf out = BUF_INIT;
     stats_server(turn, server, &out);
     stats_store(server, &out);
-    for (unsigned i = 0; i < server->hub->shard_count + server->hub->gate_count; i++) stats_place(server->hub->places[i], &out);
+    for (unsigned i = 0; i < server->hub->shard_count + server->hub->gate_count; i++)
+        stats_place(server->hub->places[i], &out);
     request_write(r, buf_str(&out));
     buf_free(&out);
 }

@@ -119,7 +119,8 @@ static void befriend_next(struct turn *turn, struct ask *ask);
 static const struct {
     void (*there)(struct turn *turn, struct ask *ask);
     bool other; /* about the second address */
-} befriend_steps[] = {{exists_there, true}, {befriend_there, false}, {befriend_there, true}, {show_there, false}, {show_there, true}};
+} befriend_steps[] = {
+    {exists_there, true}, {befriend_there, false}, {befriend_there, true}, {show_there, false}, {show_there, true}};
 enum { BEFRIEND_STEPS = sizeof befriend_steps / sizeof *befriend_steps };
 
 static void befriend_step(struct turn *turn, struct request *r, struct str first, struct str second, uint32_t step) {
@@ -144,7 +145,8 @@ static void befriend_next(struct turn *turn, struct ask *ask) {
 
 void command_contact_add(struct turn *turn, struct request *r) {
     struct jid first, second;
-    if (!command_address(turn, r, request_arg(r, 0), &first) || !command_address(turn, r, request_arg(r, 1), &second)) return;
+    if (!command_address(turn, r, request_arg(r, 0), &first) || !command_address(turn, r, request_arg(r, 1), &second))
+        return;
     if (jid_eq(first, second)) {
         request_end(r, ERR_INVALID, STR("These are the same."));
         return;

@@ -13,7 +13,9 @@
 #include "im/session.h"
 #include "xmpp/ns.h"
 
-enum { PASSWORD_STANZAS = 50 }; /* deriving keys costs tens of milliseconds of another thread: so much of the session's rate */
+enum {
+    PASSWORD_STANZAS = 50
+}; /* deriving keys costs tens of milliseconds of another thread: so much of the session's rate */
 
 static void on_get(struct walk *walk) {
     struct arena *arena = walk->turn->arena;
@@ -36,7 +38,8 @@ static void on_done(struct turn *turn, void *arg, int err) {
 
 static bool names_itself(struct walk *walk, struct str name) {
     struct str local;
-    return jid_prepare_local(walk->turn->arena, name, &local) == 0 && str_eq(local, jid_local(account_jid(walk->account)));
+    return jid_prepare_local(walk->turn->arena, name, &local) == 0 &&
+           str_eq(local, jid_local(account_jid(walk->account)));
 }
 
 static void set_password(struct walk *walk) {
@@ -80,7 +83,8 @@ const struct feature feature_register = {
     .name = "register",
     .spec = "XEP-0077",
     .version = "2.4",
-    .text = "Creating an account before sign-in if the server is open; changing the password and removing the account after it.",
+    .text = "Creating an account before sign-in if the server is open; changing the password and removing the account "
+            "after it.",
     .disco = register_disco,
     .iq = register_iq,
 };

@@ -108,7 +108,8 @@ void metrics_write(struct server *server, struct buf *out) {
     metric(out, "start_time_seconds", "gauge", "When it was started", (uint64_t)server->started_us / 1000000);
     metric(out, "resident_memory_bytes", "gauge", "Resident memory", metrics_rss_bytes());
     metric(out, "connections", "gauge", "Connections", load(&server->connections));
-    metric(out, "connections_unauthenticated", "gauge", "Connections that have not signed in", load(&server->unauthenticated));
+    metric(out, "connections_unauthenticated", "gauge", "Connections that have not signed in",
+           load(&server->unauthenticated));
     metric(out, "store_waiting_jobs", "gauge", "Jobs that wait for the database", jobs);
     metric(out, "store_waiting_bytes", "gauge", "The same in bytes", bytes);
     metric(out, "store_commits_total", "counter", "Transactions", s.commits);

@@ -17,9 +17,9 @@
 #include "net/websocket.h"
 
 enum {
-    IDLE_MS = 60000,         /* between requests */
-    HEAD_MS = 15000,         /* for the head of one, once it has begun */
-    SEND_MS = 60000,         /* without any progress while an answer goes out */
+    IDLE_MS = 60000, /* between requests */
+    HEAD_MS = 15000, /* for the head of one, once it has begun */
+    SEND_MS = 60000, /* without any progress while an answer goes out */
     LINGER_MS = 2000,
     REQUESTS_PER_TURN = 32,
     PIECE_BYTES = 65536,
@@ -41,9 +41,9 @@ struct web_conn {
     struct loop_timer timer;
     enum web_state state;
     bool metrics_only;
-    bool keep_alive;    /* after the answer under way */
-    struct str rest;    /* of its body; borrowed from the files */
-    uint64_t out_seen;  /* conn_bytes_out when the timer was set */
+    bool keep_alive;   /* after the answer under way */
+    struct str rest;   /* of its body; borrowed from the files */
+    uint64_t out_seen; /* conn_bytes_out when the timer was set */
 };
 
 /* One request and what its answer needs. */
@@ -77,7 +77,7 @@ static void web_conn_set(struct web_conn *w, enum web_state state, int64_t limit
 
 #define CSP(connect)                                                                                                   \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data: https:; "                     \
-    "media-src 'self' blob: https:; connect-src 'self' " connect "wss: https:; font-src 'self'; worker-src 'self'; "  \
+    "media-src 'self' blob: https:; connect-src 'self' " connect "wss: https:; font-src 'self'; worker-src 'self'; "   \
     "manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "                               \
     "require-trusted-types-for 'script'"
 
@@ -98,7 +98,8 @@ static bool is_secure(const struct exchange *x) {
 
 static void answer_head(const struct exchange *x, int status, uint64_t length, struct buf *out) {
     http_head(out, status, x->keep_alive, length, x->turn->wall_us);
-    for (size_t i = 0; i < sizeof always / sizeof *always; i++) http_header_add(out, str_c(always[i].name), str_c(always[i].value));
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        http_header_add(out, str_c(always[i].name), str_c(always[i].value));
     bool secure = is_secure(x);
     bool local = !secure && net_address_is_loopback(conn_peer(x->w->conn));
     http_header_add(out, STR("Content-Security-Policy"), local ? STR(CSP("ws: ")) : STR(CSP("")));
@@ -185,7 +186,8 @@ static struct str port_of(struct str address) {
 /* Where our WebSocket is, by TLS; STR_NONE: nowhere. */
 static struct str websocket_url(const struct exchange *x) {
     const struct options *o = &x->server->options;
-    struct str host = http_header(x->request, STR("host")), name = str_first(host, str_index(host, ':')), port = str_from(host, name.len + 1);
+    struct str host = http_header(x->request, STR("host")), name = str_first(host, str_index(host, ':')),
+               port = str_from(host, name.len + 1);
     unsigned long long number;
     bool ours = host_is_ours(x->server, name) && (!str_some(port) || str_to_u64(port, 65535, &number));
     if (!ours) name = o->domain;
@@ -194,7 +196,8 @@ static struct str websocket_url(const struct exchange *x) {
         port = str_some(o->https) ? port_of(o->https) : STR("443");
     }
     bool usual = !str_some(port) || str_eq(port, STR("443"));
-    return ARENA_CONCAT(x->turn->arena, STR("wss://"), name, usual ? STR("") : STR(":"), usual ? STR("") : port, STR("/xmpp"));
+    return ARENA_CONCAT(x->turn->arena, STR("wss://"), name, usual ? STR("") : STR(":"), usual ? STR("") : port,
+                        STR("/xmpp"));
 }
 
 #define CORS "Access-Control-Allow-Origin: *\r\n"
@@ -202,16 +205,22 @@ static struct str websocket_url(const struct exchange *x) {
 
 static void serve_host_meta(struct exchange *x) {
     struct str url = websocket_url(x);
-    struct str link = url.p ? ARENA_CONCAT(x->turn->arena, STR("<Link rel='" WEBSOCKET_REL "' href='"), url, STR("'/>")) : STR("");
-    struct str body = ARENA_CONCAT(x->turn->arena, STR("<?xml version='1.0' encoding='utf-8'?>\n<XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'>"),
-                                   link, STR("</XRD>\n"));
+    struct str link =
+        url.p ? ARENA_CONCAT(x->turn->arena, STR("<Link rel='" WEBSOCKET_REL "' href='"), url, STR("'/>")) : STR("");
+    struct str body = ARENA_CONCAT(
+        x->turn->arena,
+        STR("<?xml version='1.0' encoding='utf-8'?>\n<XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'>"), link,
+        STR("</XRD>\n"));
     answer_made(x, 200, "application/xrd+xml; charset=utf-8", STR(CORS), body);
 }
 
 static void serve_host_meta_json(struct exchange *x) {
     struct str url = websocket_url(x);
-    struct str link = url.p ? ARENA_CONCAT(x->turn->arena, STR("{\"rel\":\"" WEBSOCKET_REL "\",\"href\":\""), url, STR("\"}")) : STR("");
-    answer_made(x, 200, "application/json", STR(CORS), ARENA_CONCAT(x->turn->arena, STR("{\"links\":["), link, STR("]}\n")));
+    struct str link =
+        url.p ? ARENA_CONCAT(x->turn->arena, STR("{\"rel\":\"" WEBSOCKET_REL "\",\"href\":\""), url, STR("\"}"))
+              : STR("");
+    answer_made(x, 200, "application/json", STR(CORS),
+                ARENA_CONCAT(x->turn->arena, STR("{\"links\":["), link, STR("]}\n")));
 }
 
 /* --- the other routes --- */
@@ -230,7 +239,9 @@ static void serve_metrics(struct exchange *x) {
 /* Not a right WebSocket handshake, or this would not be here. */
 static void serve_xmpp(struct exchange *x) {
     int status = x->request->upgrade ? ws_handshake_check(x->request, STR("xmpp")) : 426;
-    answer_error(x, status ? status : 400, status == 426 ? STR("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n") : STR_NONE);
+    answer_error(x, status ? status : 400,
+                 status == 426 ? STR("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
+                               : STR_NONE);
 }
 
 static const struct route {
@@ -282,11 +293,17 @@ static void serve_options(struct exchange *x, bool cors) {
 static void web_serve(struct exchange *x) {
     const struct http_request *r = x->request;
     const struct route *route = route_find(x);
-    const struct web_file *file = route || x->w->metrics_only ? NULL : web_files_find(web_front(x->w->web)->files, r->path);
+    const struct web_file *file =
+        route || x->w->metrics_only ? NULL : web_files_find(web_front(x->w->web)->files, r->path);
     bool reads = r->method == HTTP_GET || r->method == HTTP_HEAD;
-    if (r->content_length > 0 || r->chunked) { /* nobody here wants one, and what follows it would be taken for a request */
+    if (r->content_length > 0 ||
+        r->chunked) { /* nobody here wants one, and what follows it would be taken for a request */
         x->keep_alive = false;
-        answer_error(x, reads || r->method == HTTP_OPTIONS ? 400 : route || file ? 405 : 404, reads ? STR_NONE : STR(ALLOW));
+        answer_error(x,
+                     reads || r->method == HTTP_OPTIONS ? 400
+                     : route || file                    ? 405
+                                                        : 404,
+                     reads ? STR_NONE : STR(ALLOW));
     } else if (str_eq(r->target, STR("*"))) {
         serve_options(x, false);
     } else if (!route && !file) {
@@ -345,7 +362,10 @@ static size_t web_take(struct web_conn *w, struct str bytes, size_t before, bool
         *out_left = true;
         return 0;
     }
-    struct exchange x = {.w = w, .server = w->web->place->hub->server, .turn = turn, .request = request,
+    struct exchange x = {.w = w,
+                         .server = w->web->place->hub->server,
+                         .turn = turn,
+                         .request = request,
                          .keep_alive = request->keep_alive && request->minor > 0};
     web_serve(&x);
     return len;
@@ -437,6 +457,6 @@ void web_close(struct turn *turn) {
     struct web *web = turn->shard->front;
     if (!web) return;
     turn->shard->front = NULL;
-    LIST_EACH(&web->conns, at, after) web_conn_free(CONTAINER_OF(at, struct web_conn, link));
+    LIST_EACH (&web->conns, at, after) web_conn_free(CONTAINER_OF(at, struct web_conn, link));
     free(web);
 }

@@ -9,8 +9,8 @@
 
 struct msg_http {
     struct msg msg;
-    struct conn *conn;  /* detached; its unread bytes begin with the request */
-    bool metrics_only;  /* came in by [listen] metrics */
+    struct conn *conn; /* detached; its unread bytes begin with the request */
+    bool metrics_only; /* came in by [listen] metrics */
 };
 
 /* MSG_HTTP on a shard: takes the connection. */

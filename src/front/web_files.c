@@ -26,13 +26,27 @@ struct web_files {
 static const struct {
     const char *ending, *type;
 } types[] = {
-    {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".mjs", "text/javascript; charset=utf-8"},
-    {".css", "text/css; charset=utf-8"},   {".json", "application/json"},             {".webmanifest", "application/manifest+json"},
-    {".svg", "image/svg+xml"},             {".png", "image/png"},                     {".jpg", "image/jpeg"},
-    {".webp", "image/webp"},               {".avif", "image/avif"},                   {".gif", "image/gif"},
-    {".ico", "image/x-icon"},              {".woff2", "font/woff2"},                  {".wasm", "application/wasm"},
-    {".txt", "text/plain; charset=utf-8"}, {".mp3", "audio/mpeg"},                    {".ogg", "audio/ogg"},
-    {".opus", "audio/ogg"},                {".wav", "audio/wav"},                     {".map", "application/json"},
+    {".html", "text/html; charset=utf-8"},
+    {".js", "text/javascript; charset=utf-8"},
+    {".mjs", "text/javascript; charset=utf-8"},
+    {".css", "text/css; charset=utf-8"},
+    {".json", "application/json"},
+    {".webmanifest", "application/manifest+json"},
+    {".svg", "image/svg+xml"},
+    {".png", "image/png"},
+    {".jpg", "image/jpeg"},
+    {".webp", "image/webp"},
+    {".avif", "image/avif"},
+    {".gif", "image/gif"},
+    {".ico", "image/x-icon"},
+    {".woff2", "font/woff2"},
+    {".wasm", "application/wasm"},
+    {".txt", "text/plain; charset=utf-8"},
+    {".mp3", "audio/mpeg"},
+    {".ogg", "audio/ogg"},
+    {".opus", "audio/ogg"},
+    {".wav", "audio/wav"},
+    {".map", "application/json"},
 };
 
 static const char *type_of(struct str path) {
@@ -113,7 +127,8 @@ static int file_load(struct web_files *files, int dir, const char *name, struct 
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat about;
     struct str bytes;
-    bool good = fd >= 0 && fstat(fd, &about) == 0 && about.st_size <= FILE_MAX && file_read(fd, (size_t)about.st_size, files->arena, &bytes);
+    bool good = fd >= 0 && fstat(fd, &about) == 0 && about.st_size <= FILE_MAX &&
+                file_read(fd, (size_t)about.st_size, files->arena, &bytes);
     if (good) file_add(files, path, bytes);
     if (fd >= 0) close(fd);
     if (!good) LOG(LOG_ERROR, "web-file-unreadable", F_STR("path", path));
@@ -139,7 +154,8 @@ static int dir_load(struct web_files *files, int parent, const char *name, struc
         return ERR_NOT_FOUND;
     }
     int err = 0;
-    for (const struct dirent *entry; !err && (entry = readdir(dir));) err = entry_load(files, fd, entry->d_name, path, depth);
+    for (const struct dirent *entry; !err && (entry = readdir(dir));)
+        err = entry_load(files, fd, entry->d_name, path, depth);
     closedir(dir);
     return err;
 }
@@ -189,7 +205,8 @@ const struct web_file *web_files_find(const struct web_files *files, struct str 
 
 enum web_coding web_file_choose(const struct web_file *file, const struct http_request *request) {
     for (size_t i = 0; i < sizeof codings / sizeof *codings; i++) {
-        if (file->bodies[codings[i].coding].bytes.p && http_accepts_coding(request, str_c(codings[i].name))) return codings[i].coding;
+        if (file->bodies[codings[i].coding].bytes.p && http_accepts_coding(request, str_c(codings[i].name)))
+            return codings[i].coding;
     }
     return WEB_PLAIN;
 }

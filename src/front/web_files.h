@@ -13,8 +13,8 @@ struct web_body {
 };
 
 struct web_file {
-    struct str path;    /* "/assets/index-DRBl0KOF.js" */
-    const char *type;   /* Content-Type */
+    struct str path;     /* "/assets/index-DRBl0KOF.js" */
+    const char *type;    /* Content-Type */
     const char *caching; /* Cache-Control */
     struct web_body bodies[WEB_CODINGS];
 };

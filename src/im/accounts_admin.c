@@ -44,8 +44,8 @@ int registration_check(const struct server *server, struct arena *arena, struct 
 struct keys_job {
     struct store_job job;
     struct server *server;
-    struct account *account;        /* of a new password: stays while jobs > 0; NULL: a new account */
-    uint32_t except, except_gen;    /* handle of the session that stays */
+    struct account *account;     /* of a new password: stays while jobs > 0; NULL: a new account */
+    uint32_t except, except_gen; /* handle of the session that stays */
     int64_t id, now_us;
     struct scram_keys sha1, sha256;
     unsigned iterations;
@@ -113,8 +113,8 @@ static void keys_derived(struct turn *turn, struct store_job *job) {
 enum { PASSWORD_LEN_MAX = 4096 }; /* scram_derive's own limit is lower; here it bounds the copy */
 
 /* NULL: no password at all or far too long; `done` was called. */
-static struct keys_job *keys_new(struct turn *turn, struct server *server, struct str bare, struct str password, unsigned iterations,
-                                 account_done done, void *arg) {
+static struct keys_job *keys_new(struct turn *turn, struct server *server, struct str bare, struct str password,
+                                 unsigned iterations, account_done done, void *arg) {
     if (password.len == 0 || password.len > PASSWORD_LEN_MAX) {
         done(turn, arg, ERR_INVALID);
         return NULL;
@@ -138,14 +138,14 @@ static struct keys_job *keys_new(struct turn *turn, struct server *server, struc
     return k;
 }
 
-void account_create_submit(struct turn *turn, struct server *server, struct str bare, struct str password, unsigned iterations,
-                           account_done done, void *arg) {
+void account_create_submit(struct turn *turn, struct server *server, struct str bare, struct str password,
+                           unsigned iterations, account_done done, void *arg) {
     struct keys_job *k = keys_new(turn, server, bare, password, iterations, done, arg);
     if (k) store_submit(server->store, turn, &k->job);
 }
 
-void account_set_password(struct turn *turn, struct account *a, struct session *except, struct str password, unsigned iterations,
-                          account_done done, void *arg) {
+void account_set_password(struct turn *turn, struct account *a, struct session *except, struct str password,
+                          unsigned iterations, account_done done, void *arg) {
     if (a->id == 0) {
         done(turn, arg, ERR_NOT_FOUND);
         return;
