@@ -21,14 +21,14 @@ int registration_check(const struct server *server, struct arena *arena, struct 
  * Any place that handles MSG_STORE_DONE: derives the keys, then writes. The strings are copied. ERR_INVALID: the password is
  * empty or not allowed; ERR_EXISTS: the name is taken, or was; ERR_STORE, ERR_FULL: not now.
  */
-void account_create_submit(struct turn *turn, struct server *server, struct str bare, struct str password, unsigned iterations,
-                           account_done done, void *arg);
+void account_create_submit(struct turn *turn, struct server *server, struct str bare, struct str password,
+                           unsigned iterations, account_done done, void *arg);
 
 /* --- on the account's home, with the account ready; ERR_NOT_FOUND: there is none --- */
 
 /* Every session ends but `except` (NULL: every one), after `done`; ERR_INVALID as above. */
-void account_set_password(struct turn *turn, struct account *account, struct session *except, struct str password, unsigned iterations,
-                          account_done done, void *arg);
+void account_set_password(struct turn *turn, struct account *account, struct session *except, struct str password,
+                          unsigned iterations, account_done done, void *arg);
 /* With all that is its own; contacts are told (XEP-0077 3.2, RFC 6121 2.5.2). `done` is called before its sessions end. */
 void account_remove(struct turn *turn, struct account *account, account_done done, void *arg);
 /* `contact` becomes a contact that this account sees and shows itself to; the other side is another call. ERR_LIMIT: too many. */

@@ -17,7 +17,10 @@ static struct hub hub;
 static struct server server;
 static struct front front;
 static struct shard *shard, *gate;
-static struct msg_handler_count { unsigned upgrades; } seen;
+static struct {
+    unsigned upgrades;
+    size_t unsent; /* what moved along with the last */
+} seen;
 static char dir[64];
 static const struct conn_limits limits = {
     .unread_max = 131072, .out_high = 65536, .out_max = 8 << 20, .turn_max = 65536};
