@@ -1,5 +1,5 @@
 /*
- * archive_layout.c: what a message costs in candidate layouts of the archive (docs/decisions/002-archive-layout.md).
+ * archive_layout.c: what a message costs in candidate layouts of the archive (docs/decisions/003-archive-layout.md).
  * One thread: random pairs among many accounts, stanzas of 300 bytes, one commit per batch, checkpoints included. Prints the CPU
  * time per message of the last third, when the trees have grown.
  *

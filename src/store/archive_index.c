@@ -3,7 +3,7 @@
  *
  * A commit costs by the pages it touches. Messages are appended, so dozens share a page; but their owners' rows, the rows by
  * peer and the origins lie wherever those accounts lie: five pages a message, ten times the cost of the message itself
- * (docs/decisions/002-archive-layout.md). So the writer keeps these rows in memory, in buckets of a few accounts, and
+ * (docs/decisions/003-archive-layout.md). So the writer keeps these rows in memory, in buckets of a few accounts, and
  * moves a bucket into the tables when it has gathered many; at once for an account that is about to be read.
  *
  * What must hold:
