@@ -209,7 +209,8 @@ describe('directed presence (4.6)', () => {
   });
 
   test('works without being available at all, and ends by directed unavailable', async () => {
-    const [alice, bob] = await stage.cast('alice', 'bob');
+    const [alice] = await stage.cast('alice');
+    const [bob] = await stage.castWith({ presence: true }, 'bob');
     alice.sends`<presence to='${bob}'/>`;
     await bob.receives`<presence from='${alice}'/>`;
     alice.sends`<presence to='${bob}' type='unavailable'/>`;

@@ -116,6 +116,7 @@ describe('SASL', () => {
     const [alice] = await stage.accounts('alice');
     const c = await opened();
     expect((await sasl1(c, alice.name, alice.password)).name).toBe('success');
+    c.expectNewStream();
     c.send('<presence/>');
     await c.expectClosed();
   });

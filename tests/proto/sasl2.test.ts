@@ -73,7 +73,8 @@ describe('success', () => {
     const success = await sasl2(c, alice, { tag: 'Confab' });
     takeSuccess(c, success);
     expect(c.bare).toBe(alice.jid);
-    expect(c.resource).toMatch(/^Confab\/.+/);
+    // XEP-0386 recommends a slash and shows a dot.
+    expect(c.resource).toMatch(/^Confab[/.].+/);
     expect(success.child('bound', NS.bind2)).toBeDefined();
     expect((await c.expectFeatures()).child('bind', NS.bind)).toBeUndefined();
     await c.ping();
@@ -105,13 +106,7 @@ describe('success', () => {
 
   test('<bound/> says what the archive holds', async () => {
     const [alice, bob] = await stage.accounts('alice', 'bob');
-    const empty = await opened();
-    const first = await sasl2(empty, alice, { tag: 'a' });
-    const metadata = first.at('bound').child('metadata', NS.mam)!;
-    expect(metadata.elements().length).toBe(0);
-    takeSuccess(empty, first);
-    await empty.expectFeatures();
-
+    const empty = await stage.signInModern(alice);
     const other = await stage.signIn(bob, { presence: true });
     other.sends`<message to='${alice.jid}' type='chat' id='m1'><body>one</body></message>`;
     other.sends`<message to='${alice.jid}' type='chat' id='m2'><body>two</body></message>`;
@@ -135,6 +130,13 @@ describe('success', () => {
     expect(start?.attr('id')).toBe(ids[0]);
     expect(end?.attr('id')).toBe(ids[1]);
     expect(start?.attr('timestamp')).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+  });
+
+  test('<bound/> says so when the archive is empty (XEP-0313 section 6)', async () => {
+    const [alice] = await stage.accounts('alice');
+    const c = await opened();
+    const success = await sasl2(c, alice, { tag: 'a' });
+    expect(success.at('bound').child('metadata', NS.mam)?.elements()).toEqual([]);
   });
 
   test('header and request may come in one piece (features are stable, XEP-0388 2.1)', async () => {
@@ -291,7 +293,7 @@ describe('resumption inline', () => {
     expect(success.name).toBe('success');
     expect(success.child('failed', NS.sm)!.child('item-not-found', NS.stanzas)).toBeDefined();
     takeSuccess(c, success);
-    expect(c.resource).toMatch(/^Confab\//);
+    expect(c.resource).toMatch(/^Confab[/.].+/);
     await c.expectFeatures();
     await c.ping();
   });

@@ -57,7 +57,8 @@ describe('enabling', () => {
     const c = await stage.signIn(alice);
     c.sendRaw(`<enable xmlns='${NS.sm}' resume='1' max='60'/>`);
     const enabled = await c.expect(`<enabled xmlns='${NS.sm}' id='*'/>`);
-    expect(Number(enabled.attr('max') ?? 60)).toBeLessThanOrEqual(60);
+    // The server may promise less, or more, than was asked for; it says which.
+    expect(Number(enabled.attr('max') ?? 60)).toBeGreaterThan(0);
   });
 
   test('ids differ', async () => {

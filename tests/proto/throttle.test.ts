@@ -6,7 +6,7 @@ import { Client, loginLegacy, NS, negotiate, sasl1, useServer, Wire, x } from '.
 describe('a sender', () => {
   const stage = useServer({
     limits: {
-      rates: 'on',
+      rates: 'yes',
       stanzas_per_second: '20',
       stanzas_burst: '10',
       bytes_per_second: '20000',
@@ -43,7 +43,7 @@ describe('a sender', () => {
 });
 
 describe('failed sign-ins', () => {
-  const stage = useServer({ limits: { rates: 'on', failures_per_minute: '3' }, auth: { plaintext: 'loopback' } });
+  const stage = useServer({ limits: { rates: 'yes', failures_per_minute: '3' }, auth: { plaintext: 'loopback' } });
 
   async function from(address: string, label: string): Promise<Client> {
     const c = stage.adopt(new Client(label, stage.ports, 'tls'));
@@ -87,7 +87,7 @@ describe('failed sign-ins', () => {
 });
 
 describe('registration', () => {
-  const stage = useServer({ limits: { rates: 'on', registrations_per_hour: '2' }, auth: { registration: 'open' } });
+  const stage = useServer({ limits: { rates: 'yes', registrations_per_hour: '2' }, auth: { registration: 'open' } });
 
   async function register(address: string, name: string): Promise<string> {
     const c = stage.adopt(new Client('visitor', stage.ports, 'tls'));

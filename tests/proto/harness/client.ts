@@ -283,6 +283,11 @@ export class Client {
     this.send(x(parts, ...holes));
   }
 
+  /** What comes next is a new stream, and so a new document, even if this side does not open its own. */
+  expectNewStream(): void {
+    this.reader = undefined;
+  }
+
   open(options: OpenOptions = {}): void {
     const { to = this.ports.domain, from, version = '1.0', lang, ns = NS.client, streamNs = NS.stream } = options;
     let attrs = '';
@@ -293,7 +298,7 @@ export class Client {
     if (this.ws) this.sendRaw(`<open xmlns='${NS.framing}'${attrs}/>`);
     else {
       // A new stream inside the connection (after TLS, after SASL) is a new document for both sides.
-      this.reader = undefined;
+      this.expectNewStream();
       this.sendRaw(`<?xml version='1.0'?><stream:stream xmlns='${ns}' xmlns:stream='${streamNs}'${attrs}>`);
     }
   }
@@ -539,28 +544,47 @@ export class Client {
   }
 
   /**
-   * Nothing (more) arrives. Time proves nothing, so this asks for it: each of `others` gets an answer from the server,
-   * which has then taken in all that they sent; then this client, whose mailbox has then been emptied; then a message
-   * to itself must arrive, which may overtake nothing that still waits for this recipient. It must be the first thing.
+   * A headline to `to`: stanzas between two people keep their order (RFC 6120 10.1), so what was sent before has been
+   * taken in when it arrives. If it is refused (they may block each other) a round trip of each has to do.
    */
-  async receivesNothing(...others: Client[]): Promise<void> {
-    for (const other of others) await other.ping();
-    const before = this.inbox.length;
-    if (before > 0) throw dialogueError(`${this.label} expected nothing, got ${this.show()}`);
-    await this.ping();
+  private async fence(to: Client): Promise<void> {
     const id = freshId('fence');
-    this.send(x`<message type='headline' to='${this.jid}' id='${id}'/>`);
-    await this.expect(x`<message type='headline' id='${id}'/>`);
+    this.send(x`<message type='headline' to='${to.jid}' id='${id}'/>`);
+    const at = (c: Client) => c.inbox.findIndex((i) => i.kind === 'element' && i.el.name === 'message' && i.el.attr('id') === id);
+    const either = (done: () => boolean) => Promise.race([this.until(done, `fence ${id}`), to.until(done, `fence ${id}`)]);
+    await either(() => at(this) >= 0 || at(to) >= 0);
+    const refused = at(to) < 0;
+    const where = refused ? this : to;
+    where.inbox.splice(at(where), 1);
+    if (refused) {
+      await this.ping();
+      await to.ping();
+    }
+  }
+
+  /**
+   * All that was sent by these others and by this client, and what the server answers for either, has arrived. Time
+   * proves nothing, so each is asked: this client sends to the other (whose account has then seen all of it), the
+   * other sends back, and a message to oneself must come, which may overtake nothing that waits for this recipient.
+   */
+  private async quiet(others: Client[]): Promise<void> {
+    for (const other of others) {
+      await this.fence(other);
+      await other.fence(this);
+    }
+    await this.ping();
+    await this.fence(this);
+  }
+
+  /** Nothing (more) arrives. */
+  async receivesNothing(...others: Client[]): Promise<void> {
+    await this.quiet(others);
     if (this.inbox.length > 0) throw dialogueError(`${this.label} expected nothing, got ${this.show()}`);
   }
 
-  /** Throws away what has arrived so far, after the same proof that nothing is on its way. */
+  /** Takes what has arrived so far, after the same proof that nothing is on its way. */
   async settle(...others: Client[]): Promise<El[]> {
-    for (const other of others) await other.ping();
-    await this.ping();
-    const id = freshId('fence');
-    this.send(x`<message type='headline' to='${this.jid}' id='${id}'/>`);
-    await this.pick(x`<message type='headline' id='${id}'/>`);
+    await this.quiet(others);
     return this.inbox.splice(0).flatMap((i) => ('el' in i ? [i.el] : []));
   }
 

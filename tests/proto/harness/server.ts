@@ -100,7 +100,7 @@ export class Server {
       listen: { c2s: at(c2s), c2s_tls: at(c2sTls), http: at(http), https: at(https) },
       auth: { plaintext: 'loopback' },
       archive: { default: 'always' },
-      limits: { rates: 'off' },
+      limits: { rates: 'no' },
     };
     if (/^(yes|1|on)$/.test(process.env.CONFAB_RELAY ?? '')) base.debug = { relay: 'yes' };
     this.config = merge(base, this.more);
