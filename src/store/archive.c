@@ -231,7 +231,9 @@ int archive_has(struct db *db, int64_t account, int64_t sequence) {
 int archive_last(struct db *db, int64_t account, int64_t *out) {
     int err = archive_index_ready(db, account);
     if (err) return err;
-    struct db_statement *s = db_prepare(db, "SELECT coalesce(max(sequence), 0) FROM archive_rows WHERE account = ?1");
+    struct db_statement *s = db_prepare(
+        db, "SELECT max(sequence) FROM (SELECT coalesce(max(sequence), 0) AS sequence FROM archive_rows WHERE account = ?1 "
+            "UNION ALL SELECT offline_mark FROM accounts WHERE id = ?1) AS known");
     db_bind_int(s, 1, account);
     return one_int(s, out);
 }

@@ -55,7 +55,7 @@ int archive_query(struct db *db, const struct archive_query *query, bool (*each)
 int archive_has(struct db *db, int64_t account, int64_t sequence);
 /* How many match, at most `limit` (the cost is bounded by it). */
 int archive_count(struct db *db, const struct archive_query *query, uint32_t limit, uint32_t *out);
-/* Highest sequence of the account, 0 for none. */
+/* Highest sequence that the account has or had (its offline mark counts: what was hidden is gone), 0 for none. */
 int archive_last(struct db *db, int64_t account, int64_t *out);
 /* Rows to hand over behind the mark (see offline): how many, at most limit. */
 int archive_offline_count(struct db *db, int64_t account, int64_t mark, uint32_t limit, uint32_t *out);

@@ -3,7 +3,9 @@
  * CONFAB_SEED=N runs that seed alone, CONFAB_SEEDS=N the first N.
  */
 #include <dirent.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../unit/unit.h"
@@ -242,6 +244,33 @@ static void test_no_syncs_are_noticed(void **state) {
     FAIL("fifty power cuts without a single sync, and nothing is missing");
 }
 
+/* As in a server: the environment says when, and the process dies of it. */
+static void test_a_process_that_is_cut(void **state) {
+    (void)state;
+    char words[256];
+    snprintf(words, sizeof words, "seed=5 image=%s cut=300", image);
+    sent_count = 0;
+    directory_empty(home);
+    directory_empty(image);
+    shared_reset(50);
+    setenv("CONFAB_TEST_VFS", words, 1);
+    pid_t child = fork();
+    if (child == 0) {
+        vfs_shim_from_environment();
+        write_until_cut(false);
+        _exit(0);
+    }
+    unsetenv("CONFAB_TEST_VFS");
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    struct db *db;
+    assert_int_equal(db_open(&(struct db_options){.path = image_path}, &db), 0);
+    assert_true(integrity_ok(db));
+    assert_int_equal(migrate(db), 0);
+    db_close(&db);
+}
+
 /* --- the nth operation fails --- */
 
 struct keep_job {
@@ -371,6 +400,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_power_cuts),
         cmocka_unit_test(test_no_syncs_are_noticed),
+        cmocka_unit_test(test_a_process_that_is_cut),
         cmocka_unit_test(test_each_io_failure),
         cmocka_unit_test(test_failing_from_there_on),
         cmocka_unit_test(test_disk_full_from_there_on),

@@ -6,6 +6,7 @@
 
 #include <time.h>
 
+#include "store/accounts.h"
 #include "store/archive.h"
 #include "store/archive_index.h"
 
@@ -231,6 +232,18 @@ static void add(struct db *db, int64_t account, int64_t sequence, unsigned flags
     assert_int_equal(archive_add(db, &e), 0);
 }
 
+static void test_the_last_is_not_forgotten(void **state) {
+    struct db *db = *state;
+    int64_t id, last;
+    assert_int_equal(accounts_create(db, STR("a@x"), NULL, NULL, 1, &id), 0);
+    add(db, id, 10, 0, "<m n='1'/>");
+    add(db, id, 20, ARCHIVE_OFFLINE | ARCHIVE_HIDDEN, "<m n='2'/>");
+    assert_int_equal(accounts_set_offline_mark(db, id, 20), 0);
+    assert_int_equal(archive_drop_hidden(db, id, 20), 0);
+    assert_int_equal(archive_last(db, id, &last), 0);
+    assert_int_equal(last, 20);
+}
+
 static void test_handing_over(void **state) {
     struct db *db = *state;
     static struct page page;
@@ -290,7 +303,8 @@ static void test_ten_old_ones_among_many(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_at_once), with_db(test_late), with_db(test_handing_over), with_db(test_a_contact_may_use_my_ids),
+        with_db(test_at_once), with_db(test_late), with_db(test_handing_over), with_db(test_the_last_is_not_forgotten),
+        with_db(test_a_contact_may_use_my_ids),
         with_db(test_ten_old_ones_among_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
