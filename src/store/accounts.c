@@ -13,8 +13,19 @@
 #define COLUMNS                                                                                                        \
     "id, generation, deleted, sha1_iterations, sha1_keys, sha256_iterations, sha256_keys, roster_version, "            \
     "offline_mark, created_us, jid "
-enum { ID, GENERATION, DELETED, SHA1_ITERATIONS, SHA1_KEYS, SHA256_ITERATIONS, SHA256_KEYS, ROSTER_VERSION,
-       OFFLINE_MARK, CREATED_US, JID };
+enum {
+    ID,
+    GENERATION,
+    DELETED,
+    SHA1_ITERATIONS,
+    SHA1_KEYS,
+    SHA256_ITERATIONS,
+    SHA256_KEYS,
+    ROSTER_VERSION,
+    OFFLINE_MARK,
+    CREATED_US,
+    JID
+};
 
 static struct str keys_pack(enum hash hash, const struct scram_keys *keys, char out[KEYS_LEN_MAX]) {
     if (!keys || !keys->iterations) return STR_NONE;
@@ -67,9 +78,9 @@ static void keys_bind(struct db_statement *s, int at, const struct scram_keys *s
 int accounts_create(struct db *db, struct str bare_jid, const struct scram_keys *sha1, const struct scram_keys *sha256,
                     int64_t now_us, int64_t *out_id) {
     char text[2][KEYS_LEN_MAX];
-    struct db_statement *s =
-        db_prepare(db, "INSERT INTO accounts (jid, generation, created_us, changed_us, "
-                       "sha1_iterations, sha1_keys, sha256_iterations, sha256_keys) VALUES (?1, 1, ?2, ?2, ?3, ?4, ?5, ?6)");
+    struct db_statement *s = db_prepare(
+        db, "INSERT INTO accounts (jid, generation, created_us, changed_us, "
+            "sha1_iterations, sha1_keys, sha256_iterations, sha256_keys) VALUES (?1, 1, ?2, ?2, ?3, ?4, ?5, ?6)");
     db_bind_text(s, 1, bare_jid);
     db_bind_int(s, 2, now_us);
     keys_bind(s, 3, sha1, sha256, text);
@@ -96,9 +107,9 @@ int accounts_set_keys(struct db *db, int64_t id, const struct scram_keys *sha1, 
 }
 
 static int account_mark_deleted(struct db *db, int64_t id, int64_t now_us) {
-    struct db_statement *s =
-        db_prepare(db, "UPDATE accounts SET deleted = 1, generation = generation + 1, changed_us = ?2, sha1_iterations = 0, "
-                       "sha1_keys = NULL, sha256_iterations = 0, sha256_keys = NULL WHERE id = ?1 AND deleted = 0");
+    struct db_statement *s = db_prepare(
+        db, "UPDATE accounts SET deleted = 1, generation = generation + 1, changed_us = ?2, sha1_iterations = 0, "
+            "sha1_keys = NULL, sha256_iterations = 0, sha256_keys = NULL WHERE id = ?1 AND deleted = 0");
     db_bind_int(s, 1, id);
     db_bind_int(s, 2, now_us);
     return run_on_one(db, s);
@@ -120,14 +131,15 @@ int accounts_delete(struct db *db, int64_t id, int64_t now_us) {
 }
 
 int accounts_set_offline_mark(struct db *db, int64_t id, int64_t mark) {
-    struct db_statement *s = db_prepare(db, "UPDATE accounts SET offline_mark = ?2 WHERE id = ?1 AND offline_mark < ?2");
+    struct db_statement *s =
+        db_prepare(db, "UPDATE accounts SET offline_mark = ?2 WHERE id = ?1 AND offline_mark < ?2");
     db_bind_int(s, 1, id);
     db_bind_int(s, 2, mark);
     return db_run(s);
 }
 
-int accounts_each(struct db *db, struct str after, bool (*each)(void *arg, struct str bare_jid, const struct account_row *row),
-                  void *arg) {
+int accounts_each(struct db *db, struct str after,
+                  bool (*each)(void *arg, struct str bare_jid, const struct account_row *row), void *arg) {
     struct db_statement *s = db_prepare(db, "SELECT " COLUMNS "FROM accounts WHERE jid > ?1 ORDER BY jid");
     db_bind_text(s, 1, after.p ? after : STR(""));
     int got;

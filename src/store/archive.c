@@ -18,9 +18,9 @@
 /* --- adding --- */
 
 static int message_add(struct db *db, const struct archive_entry *entry, int64_t origin, int64_t id) {
-    struct db_statement *s =
-        db_prepare(db, "INSERT INTO messages (out_account, out_sequence, out_peer, out_flags, in_account, in_sequence, in_peer, "
-                       "in_flags, origin, stanza, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+    struct db_statement *s = db_prepare(
+        db, "INSERT INTO messages (out_account, out_sequence, out_peer, out_flags, in_account, in_sequence, in_peer, "
+            "in_flags, origin, stanza, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
     const struct archive_owner *owners[] = {&entry->out, &entry->in};
     for (int i = 0; i < 2; i++) {
         db_bind_int(s, 4 * i + 1, owners[i]->account);
@@ -91,7 +91,8 @@ struct walk {
     struct arena *arena; /* for with_resource */
 };
 
-static void walk_begin(struct walk *w, struct db *db, const struct archive_query *q, struct range range, bool backwards) {
+static void walk_begin(struct walk *w, struct db *db, const struct archive_query *q, struct range range,
+                       bool backwards) {
     bool one_peer = q->with.p != NULL;
     struct db_statement *s = db_prepare(db, walks[one_peer][backwards]);
     db_bind_int(s, 1, q->account);
@@ -106,7 +107,8 @@ static void walk_begin(struct walk *w, struct db *db, const struct archive_query
 
 /* The address of the other side as it stands in the stanza. */
 static bool resource_matches(struct walk *w) {
-    static const struct xml_limits limits = {.bytes_max = UINT32_MAX, .depth_max = 1000, .attrs_max = 1000, .children_max = UINT32_MAX};
+    static const struct xml_limits limits = {
+        .bytes_max = UINT32_MAX, .depth_max = 1000, .attrs_max = 1000, .children_max = UINT32_MAX};
     static const struct xml_scope scope = {0};
     if (!w->arena) w->arena = arena_new();
     struct arena_mark mark = arena_mark(w->arena);
@@ -179,8 +181,8 @@ static int page_deliver(struct db *db, const struct archive_query *q, struct ran
     return 0;
 }
 
-int archive_query(struct db *db, const struct archive_query *query, bool (*each)(void *arg, const struct archive_row *row), void *arg,
-                  bool *out_complete) {
+int archive_query(struct db *db, const struct archive_query *query,
+                  bool (*each)(void *arg, const struct archive_row *row), void *arg, bool *out_complete) {
     int err = archive_index_ready(db, query->account);
     if (err) return err;
     struct range range = range_of(query);
@@ -221,7 +223,8 @@ static int one_int(struct db_statement *s, int64_t *out) {
 int archive_has(struct db *db, int64_t account, int64_t sequence) {
     int err = archive_index_ready(db, account);
     if (err) return err;
-    struct db_statement *s = db_prepare(db, "SELECT 1 FROM archive_rows WHERE account = ?1 AND sequence = ?2 AND flags & 4 = 0");
+    struct db_statement *s =
+        db_prepare(db, "SELECT 1 FROM archive_rows WHERE account = ?1 AND sequence = ?2 AND flags & 4 = 0");
     db_bind_int(s, 1, account);
     db_bind_int(s, 2, sequence);
     int64_t unused;
@@ -232,8 +235,9 @@ int archive_last(struct db *db, int64_t account, int64_t *out) {
     int err = archive_index_ready(db, account);
     if (err) return err;
     struct db_statement *s = db_prepare(
-        db, "SELECT max(sequence) FROM (SELECT coalesce(max(sequence), 0) AS sequence FROM archive_rows WHERE account = ?1 "
-            "UNION ALL SELECT offline_mark FROM accounts WHERE id = ?1) AS known");
+        db,
+        "SELECT max(sequence) FROM (SELECT coalesce(max(sequence), 0) AS sequence FROM archive_rows WHERE account = ?1 "
+        "UNION ALL SELECT offline_mark FROM accounts WHERE id = ?1) AS known");
     db_bind_int(s, 1, account);
     return one_int(s, out);
 }
@@ -252,19 +256,24 @@ static int sequences_run(struct db *db, const char *sql, int64_t account, const 
 }
 
 int archive_owe_again(struct db *db, int64_t account, const int64_t *sequences, size_t count) {
-    return sequences_run(db, "INSERT INTO owed_again (account, sequence) VALUES (?1, ?2) ON CONFLICT DO NOTHING", account, sequences, count);
+    return sequences_run(db, "INSERT INTO owed_again (account, sequence) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                         account, sequences, count);
 }
 
 int archive_owed_again_done(struct db *db, int64_t account, const int64_t *sequences, size_t count) {
     return sequences_run(db, "DELETE FROM owed_again WHERE account = ?1 AND sequence = ?2", account, sequences, count);
 }
 
-int archive_owed_again_each(struct db *db, int64_t account, bool (*each)(void *arg, const struct archive_row *row), void *arg) {
+int archive_owed_again_each(struct db *db, int64_t account, bool (*each)(void *arg, const struct archive_row *row),
+                            void *arg) {
     int err = archive_index_ready(db, account);
     if (err) return err;
     struct walk w = {0};
-    w.s = db_prepare(db, "SELECT r.sequence, r.flags, " PEER_OF_ROW ", m.stanza FROM owed_again o CROSS JOIN archive_rows r CROSS JOIN messages m WHERE o.account = ?1 "
-                         "AND r.account = o.account AND r.sequence = o.sequence AND m.id = r.message ORDER BY o.sequence");
+    w.s =
+        db_prepare(db,
+                   "SELECT r.sequence, r.flags, " PEER_OF_ROW
+                   ", m.stanza FROM owed_again o CROSS JOIN archive_rows r CROSS JOIN messages m WHERE o.account = ?1 "
+                   "AND r.account = o.account AND r.sequence = o.sequence AND m.id = r.message ORDER BY o.sequence");
     db_bind_int(w.s, 1, account);
     int got;
     bool more = true;
@@ -283,9 +292,9 @@ int archive_owed_again_each(struct db *db, int64_t account, bool (*each)(void *a
 #define LET_GO(which)                                                                                                  \
     {                                                                                                                  \
         "UPDATE messages SET out_account = 0, origin = 0 WHERE out_account = ?1 AND id IN " MESSAGES_OF(which),        \
-        "UPDATE messages SET in_account = 0 WHERE in_account = ?1 AND id IN " MESSAGES_OF(which),                      \
-        "DELETE FROM messages WHERE out_account = 0 AND in_account = 0 AND id IN " MESSAGES_OF(which),                 \
-        "DELETE FROM archive_rows WHERE account = ?1 AND " which,                                                      \
+            "UPDATE messages SET in_account = 0 WHERE in_account = ?1 AND id IN " MESSAGES_OF(which),                  \
+            "DELETE FROM messages WHERE out_account = 0 AND in_account = 0 AND id IN " MESSAGES_OF(which),             \
+            "DELETE FROM archive_rows WHERE account = ?1 AND " which,                                                  \
     }
 #define LET_GO_STEPS 4
 
@@ -301,8 +310,8 @@ static int let_go(struct db *db, const char *const steps[LET_GO_STEPS], int64_t 
 }
 
 int archive_drop_hidden(struct db *db, int64_t account, int64_t mark) {
-    static const char *const steps[LET_GO_STEPS] =
-        LET_GO("sequence <= ?2 AND flags & 4 <> 0 AND sequence NOT IN (SELECT sequence FROM owed_again WHERE account = ?1)");
+    static const char *const steps[LET_GO_STEPS] = LET_GO(
+        "sequence <= ?2 AND flags & 4 <> 0 AND sequence NOT IN (SELECT sequence FROM owed_again WHERE account = ?1)");
     return let_go(db, steps, account, mark);
 }
 

@@ -24,9 +24,9 @@
 #include "base/log.h"
 #include "base/map.h"
 
-#define LATE_ROWS_MAX 100000  /* in all buckets: 5 MB, and a second's work after a crash */
-#define BUCKET_ROWS_MAX 512   /* a bucket is searched from end to end */
-#define BUCKET_ACCOUNTS 4     /* neighbours in number are neighbours on pages */
+#define LATE_ROWS_MAX 100000 /* in all buckets: 5 MB, and a second's work after a crash */
+#define BUCKET_ROWS_MAX 512  /* a bucket is searched from end to end */
+#define BUCKET_ACCOUNTS 4    /* neighbours in number are neighbours on pages */
 
 struct late_row {
     int64_t account, sequence, peer, message;
@@ -52,12 +52,13 @@ struct archive_index {
     uint64_t view_epoch;
     /* the writer */
     struct bucket *buckets;
-    int64_t late_rows;     /* not moved */
-    uint32_t hand;         /* the sweep has moved the buckets before it */
-    int64_t sweep_mark;    /* last message when the sweep began */
+    int64_t late_rows;  /* not moved */
+    uint32_t hand;      /* the sweep has moved the buckets before it */
+    int64_t sweep_mark; /* last message when the sweep began */
     int64_t last_message, last_committed;
     uint16_t touched[ARCHIVE_BUCKETS];
     uint32_t touched_count;
+    bool in_transaction;
 };
 
 static struct archive_index *index_of(const struct db *db) {
@@ -119,7 +120,8 @@ static int bucket_settle(struct archive_index *index, uint32_t at) {
     for (uint32_t i = b->moved; !err && i < b->count; i++) {
         err = row_write(index->db, &b->rows[i]);
         if (!err && db_changes(index->db) == 0) /* its home gave a sequence twice */
-            LOG(LOG_ERROR, "archive_sequence_taken", F_INT("account", b->rows[i].account), F_INT("sequence", b->rows[i].sequence));
+            LOG(LOG_ERROR, "archive_sequence_taken", F_INT("account", b->rows[i].account),
+                F_INT("sequence", b->rows[i].sequence));
     }
     for (uint32_t i = b->moved; !err && i < b->count; i++)
         if (b->rows[i].origin) err = origin_write(index->db, b->rows[i].account, b->rows[i].origin);
@@ -164,6 +166,7 @@ static int next_id_from_tables(struct db *db, int64_t *out) {
 int archive_index_next_id(struct db *db, int64_t *out) {
     struct archive_index *index = index_of(db);
     if (!index) return next_id_from_tables(db, out);
+    CHECK(index->in_transaction); /* else a rollback could not tell what it takes back */
     *out = ++index->last_message;
     return 0;
 }
@@ -185,8 +188,12 @@ static int add_at_once(struct db *db, const struct late_row *row) {
 }
 
 int archive_index_add(struct db *db, const struct archive_owner *owner, int64_t origin, int64_t id) {
-    struct late_row row = {.account = owner->account, .sequence = owner->sequence, .peer = archive_peer_hash(owner->peer),
-                           .message = id, .origin = origin, .flags = owner->flags};
+    struct late_row row = {.account = owner->account,
+                           .sequence = owner->sequence,
+                           .peer = archive_peer_hash(owner->peer),
+                           .message = id,
+                           .origin = origin,
+                           .flags = owner->flags};
     struct archive_index *index = index_of(db);
     if (!index) return add_at_once(db, &row);
     uint32_t at = bucket_of(row.account);
@@ -218,7 +225,8 @@ int archive_index_find_origin(struct db *db, int64_t account, int64_t origin) {
 /* --- reading --- */
 
 static bool view_is_complete(const struct archive_index *index, int64_t account) {
-    return atomic_load(&index->shared->late[bucket_of(account)]) == 0 && atomic_load(&index->shared->epoch) == index->view_epoch;
+    return atomic_load(&index->shared->late[bucket_of(account)]) == 0 &&
+           atomic_load(&index->shared->epoch) == index->view_epoch;
 }
 
 /* Asks for the account's rows, then looks at the database anew. What came in since is not older than the question. */
@@ -243,8 +251,8 @@ static void view_began(struct db_companion *companion) {
     index->view_epoch = atomic_load(&index->shared->epoch);
 }
 
-static void nothing_began(struct db_companion *companion) {
-    (void)companion;
+static void writer_began(struct db_companion *companion) {
+    ((struct archive_index *)companion)->in_transaction = true;
 }
 
 static void nothing_ended(struct db_companion *companion, bool committed) {
@@ -282,6 +290,7 @@ static void bucket_rolled_back(struct archive_index *index, uint32_t at) {
 
 static void writer_ended(struct db_companion *companion, bool committed) {
     struct archive_index *index = (struct archive_index *)companion;
+    index->in_transaction = false;
     if (committed) {
         index->last_committed = index->last_message;
         atomic_fetch_add(&index->shared->epoch, 1); /* before the counts go down: see view_is_complete */
@@ -322,9 +331,9 @@ static int message_reindex(struct db *db, struct db_statement *s) {
 
 /* Everything above the mark once more. */
 static int messages_reindex(struct db *db) {
-    struct db_statement *s =
-        db_prepare(db, "SELECT id, out_account, out_sequence, out_peer, out_flags, in_account, in_sequence, in_peer, in_flags, "
-                       "origin FROM messages WHERE id > (SELECT message FROM archive_settled) ORDER BY id");
+    struct db_statement *s = db_prepare(
+        db, "SELECT id, out_account, out_sequence, out_peer, out_flags, in_account, in_sequence, in_peer, in_flags, "
+            "origin FROM messages WHERE id > (SELECT message FROM archive_settled) ORDER BY id");
     int got, err = 0;
     while (!err && (got = db_step(s)) != 0) err = got < 0 ? got : message_reindex(db, s);
     db_finish(s);
@@ -352,10 +361,12 @@ static void index_free(struct archive_index *index) {
     free(index);
 }
 
-int archive_index_attach(struct db *db, struct archive_shared *shared, int (*settle)(void *arg, int64_t account), void *arg) {
+int archive_index_attach(struct db *db, struct archive_shared *shared, int (*settle)(void *arg, int64_t account),
+                         void *arg) {
     struct archive_index *index = calloc(1, sizeof *index);
     CHECK(index && !db_companion(db));
-    index->companion = settle ? (struct db_companion){view_began, nothing_ended} : (struct db_companion){nothing_began, writer_ended};
+    index->companion =
+        settle ? (struct db_companion){view_began, nothing_ended} : (struct db_companion){writer_began, writer_ended};
     index->db = db;
     index->shared = shared;
     index->settle = settle;

@@ -23,7 +23,8 @@ struct archive_index;
  * The writer: `settle` NULL; brings into order what a crash left, so it may take a second. A reader: `settle` asks the writer to
  * call archive_index_ready for that account and returns when that is committed.
  */
-int archive_index_attach(struct db *db, struct archive_shared *shared, int (*settle)(void *arg, int64_t account), void *arg);
+int archive_index_attach(struct db *db, struct archive_shared *shared, int (*settle)(void *arg, int64_t account),
+                         void *arg);
 /* The writer: everything into order first. Harmless on a connection that has none. */
 void archive_index_detach(struct db *db);
 

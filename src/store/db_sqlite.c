@@ -42,9 +42,9 @@ struct db {
     struct db_statement **cache; /* open addressing by the address of the text */
     uint32_t cache_count, cache_cap;
     bool read_only;
-    bool in_transaction; /* as we believe */
+    bool in_transaction;          /* as we believe */
     int log_pages, log_pages_max; /* in the WAL after the last commit; when db_tidy folds it back */
-    int logged_code; /* of the failure that the log knows of */
+    int logged_code;              /* of the failure that the log knows of */
     struct db_companion *companion;
 };
 
@@ -66,7 +66,8 @@ static int db_error(struct db *db, int rc, const char *what) {
     if (is_not_unique(sqlite3_extended_errcode(db->handle))) return ERR_EXISTS;
     int err = disk_is_full(db->handle, rc & 0xff) ? ERR_FULL : ERR_STORE, code = sqlite3_extended_errcode(db->handle);
     if (code != db->logged_code)
-        LOG(LOG_ERROR, "database_failed", F_ERR("as", err), F_INT("code", code), F_C("message", sqlite3_errmsg(db->handle)), F_C("at", what));
+        LOG(LOG_ERROR, "database_failed", F_ERR("as", err), F_INT("code", code),
+            F_C("message", sqlite3_errmsg(db->handle)), F_C("at", what));
     db->logged_code = code;
     return err;
 }
@@ -93,7 +94,8 @@ static int db_configure(struct db *db, const struct db_options *options) {
              options->read_only ? CACHE_KIB_READER : CACHE_KIB_WRITER);
     int err = db_script(db, sql);
     if (err || options->read_only) return err;
-    snprintf(sql, sizeof sql, "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA journal_size_limit=%d;",
+    snprintf(sql, sizeof sql,
+             "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA journal_size_limit=%d;",
              PAGE_BYTES, options->sync_off ? "OFF" : "FULL", LOG_KEPT_BYTES);
     err = db_script(db, sql);
     sqlite3_wal_hook(db->handle, log_grew, db);
@@ -232,7 +234,8 @@ void db_bind_int(struct db_statement *s, int at, int64_t value) {
 }
 
 void db_bind_text(struct db_statement *s, int at, struct str value) {
-    if (s && value.p) CHECK(sqlite3_bind_text64(s->stmt, at, value.p, value.len, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK);
+    if (s && value.p)
+        CHECK(sqlite3_bind_text64(s->stmt, at, value.p, value.len, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK);
 }
 
 void db_bind_blob(struct db_statement *s, int at, struct str value) {

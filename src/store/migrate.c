@@ -51,7 +51,8 @@ int migrate(struct db *db) {
 
 int meta_get_or_create(struct db *db, const char *name, const void *initial, size_t len, void *out) {
     CHECK(len <= 64);
-    struct db_statement *s = db_prepare(db, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING");
+    struct db_statement *s =
+        db_prepare(db, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING");
     db_bind_text(s, 1, str_c(name));
     db_bind_blob(s, 2, str_of(initial, len));
     int err = db_run(s);

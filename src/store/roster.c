@@ -24,8 +24,8 @@ static int walk_end(struct db_statement *s, int got) {
 /* --- contacts --- */
 
 int roster_each(struct db *db, int64_t account, bool (*each)(void *arg, const struct roster_row *row), void *arg) {
-    struct db_statement *s =
-        prepare_of(db, "SELECT jid, name, group_names, flags FROM roster WHERE account = ?1 ORDER BY jid", account, STR_NONE);
+    struct db_statement *s = prepare_of(
+        db, "SELECT jid, name, group_names, flags FROM roster WHERE account = ?1 ORDER BY jid", account, STR_NONE);
     int got;
     while ((got = db_step(s)) == 1) {
         struct roster_row row = {
@@ -43,10 +43,12 @@ static int version_set(struct db *db, int64_t account, int64_t version) {
 }
 
 int roster_put(struct db *db, int64_t account, const struct roster_row *row, int64_t version) {
-    struct db_statement *s = prepare_of(
-        db, "INSERT INTO roster (account, jid, name, group_names, flags) VALUES (?1, ?2, ?3, ?4, ?5) "
-            "ON CONFLICT (account, jid) DO UPDATE SET name = excluded.name, group_names = excluded.group_names, flags = excluded.flags",
-        account, row->jid);
+    struct db_statement *s =
+        prepare_of(db,
+                   "INSERT INTO roster (account, jid, name, group_names, flags) VALUES (?1, ?2, ?3, ?4, ?5) "
+                   "ON CONFLICT (account, jid) DO UPDATE SET name = excluded.name, group_names = excluded.group_names, "
+                   "flags = excluded.flags",
+                   account, row->jid);
     db_bind_text(s, 3, row->name);
     db_bind_text(s, 4, row->groups);
     db_bind_int(s, 5, row->flags);
@@ -61,9 +63,10 @@ int roster_remove(struct db *db, int64_t account, struct str jid, int64_t versio
 
 /* --- requests --- */
 
-int requests_each(struct db *db, int64_t account, bool (*each)(void *arg, struct str jid, struct str stanza), void *arg) {
-    struct db_statement *s =
-        prepare_of(db, "SELECT jid, stanza FROM requests WHERE account = ?1 ORDER BY created_us, jid", account, STR_NONE);
+int requests_each(struct db *db, int64_t account, bool (*each)(void *arg, struct str jid, struct str stanza),
+                  void *arg) {
+    struct db_statement *s = prepare_of(
+        db, "SELECT jid, stanza FROM requests WHERE account = ?1 ORDER BY created_us, jid", account, STR_NONE);
     int got;
     while ((got = db_step(s)) == 1)
         if (!each(arg, db_text(s, 0), db_blob(s, 1))) break;
@@ -71,10 +74,11 @@ int requests_each(struct db *db, int64_t account, bool (*each)(void *arg, struct
 }
 
 int requests_put(struct db *db, int64_t account, struct str jid, struct str stanza, int64_t now_us) {
-    struct db_statement *s =
-        prepare_of(db, "INSERT INTO requests (account, jid, stanza, created_us) VALUES (?1, ?2, ?3, ?4) "
-                       "ON CONFLICT (account, jid) DO UPDATE SET stanza = excluded.stanza, created_us = excluded.created_us",
-                   account, jid);
+    struct db_statement *s = prepare_of(
+        db,
+        "INSERT INTO requests (account, jid, stanza, created_us) VALUES (?1, ?2, ?3, ?4) "
+        "ON CONFLICT (account, jid) DO UPDATE SET stanza = excluded.stanza, created_us = excluded.created_us",
+        account, jid);
     db_bind_blob(s, 3, stanza);
     db_bind_int(s, 4, now_us);
     return db_run(s);
@@ -87,7 +91,8 @@ int requests_remove(struct db *db, int64_t account, struct str jid) {
 /* --- blocks --- */
 
 int blocked_each(struct db *db, int64_t account, bool (*each)(void *arg, struct str jid), void *arg) {
-    struct db_statement *s = prepare_of(db, "SELECT jid FROM blocked WHERE account = ?1 ORDER BY jid", account, STR_NONE);
+    struct db_statement *s =
+        prepare_of(db, "SELECT jid FROM blocked WHERE account = ?1 ORDER BY jid", account, STR_NONE);
     int got;
     while ((got = db_step(s)) == 1)
         if (!each(arg, db_text(s, 0))) break;
@@ -95,7 +100,8 @@ int blocked_each(struct db *db, int64_t account, bool (*each)(void *arg, struct 
 }
 
 int blocked_put(struct db *db, int64_t account, struct str jid) {
-    return db_run(prepare_of(db, "INSERT INTO blocked (account, jid) VALUES (?1, ?2) ON CONFLICT DO NOTHING", account, jid));
+    return db_run(
+        prepare_of(db, "INSERT INTO blocked (account, jid) VALUES (?1, ?2) ON CONFLICT DO NOTHING", account, jid));
 }
 
 int blocked_remove(struct db *db, int64_t account, struct str jid) {
@@ -120,7 +126,9 @@ int owed_remove(struct db *db, int64_t id) {
     return db_run(s);
 }
 
-int owed_each(struct db *db, bool (*each)(void *arg, int64_t id, struct str from_bare, struct str to_bare, struct str stanza), void *arg) {
+int owed_each(struct db *db,
+              bool (*each)(void *arg, int64_t id, struct str from_bare, struct str to_bare, struct str stanza),
+              void *arg) {
     struct db_statement *s = db_prepare(db, "SELECT id, from_jid, to_jid, stanza FROM owed ORDER BY id");
     int got;
     while ((got = db_step(s)) == 1)

@@ -23,7 +23,7 @@
 #include "store/migrate.h"
 
 #define READERS_MAX 16
-#define BATCH_JOBS_MAX 2000           /* of one transaction: bounds the log and the wait of the first */
+#define BATCH_JOBS_MAX 2000 /* of one transaction: bounds the log and the wait of the first */
 #define BATCH_BYTES_MAX (8u << 20)
 
 struct queue {

@@ -88,8 +88,9 @@ static bool look_at(void *arg, const struct archive_row *row) {
     unsigned long n = row->stanza.len > 19 ? strtoul(row->stanza.p + 12, NULL, 10) : MESSAGES_MAX;
     const struct archive_owner *owner = NULL;
     if (n < sent_count) owner = row->flags & ARCHIVE_OUT ? &sent[n].entry.out : &sent[n].entry.in;
-    bool right = owner && owner->account == look->account && owner->sequence == row->sequence && row->sequence > look->last &&
-                 str_eq(owner->peer, row->peer) && str_eq(sent[n].entry.stanza, row->stanza);
+    bool right = owner && owner->account == look->account && owner->sequence == row->sequence &&
+                 row->sequence > look->last && str_eq(owner->peer, row->peer) &&
+                 str_eq(sent[n].entry.stanza, row->stanza);
     look->last = row->sequence;
     look->wrong |= !right;
     if (right) sent[n].rows++;
@@ -181,7 +182,8 @@ static int batch(struct db *db) {
 /* Writes until the power goes. */
 static void write_until_cut(bool sync_off) {
     struct db *db;
-    struct db_options options = {.path = path, .vfs = VFS_SHIM_NAME, .sync_off = sync_off, .checkpoint_pages = (uint32_t)(20 + roll(200))};
+    struct db_options options = {
+        .path = path, .vfs = VFS_SHIM_NAME, .sync_off = sync_off, .checkpoint_pages = (uint32_t)(20 + roll(200))};
     if (db_open(&options, &db)) return;
     if (migrate(db) == 0 && archive_index_attach(db, &shared, NULL, NULL) == 0)
         while (sent_count + 31 < MESSAGES_MAX && batch(db) == 0) db_tidy(db);
@@ -287,8 +289,10 @@ static int keep_run(struct db *db, struct store_job *job) {
 
 static void keep_done(struct turn *at, struct store_job *job) {
     (void)at;
-    if (job->result == 0) ((struct keep_job *)job)->sent->fate = ACKNOWLEDGED;
-    else assert_true(job->result == ERR_STORE || job->result == ERR_FULL);
+    if (job->result == 0)
+        ((struct keep_job *)job)->sent->fate = ACKNOWLEDGED;
+    else
+        assert_true(job->result == ERR_STORE || job->result == ERR_FULL);
     free(job);
 }
 
@@ -351,7 +355,8 @@ static bool nth_failure(uint64_t nth, enum vfs_shim_failure how, bool for_ever) 
     for (int n = 0; n < 20; n++) keep_submit(store);
     while (store_manual_step(store, 0)) {}
     for (size_t i = healthy_from; i < sent_count; i++)
-        if (sent[i].fate != ACKNOWLEDGED) FAIL("after the %lluth operation failed nothing works any more", (unsigned long long)nth);
+        if (sent[i].fate != ACKNOWLEDGED)
+            FAIL("after the %lluth operation failed nothing works any more", (unsigned long long)nth);
     const char *verdict = archive_verdict(store_db(store));
     if (verdict) FAIL("%s after the %lluth operation failed", verdict, (unsigned long long)nth);
     store_close(&store);
@@ -385,7 +390,8 @@ static void test_disk_full_from_there_on(void **state) {
 
 static int hub_make(void **state) {
     log_set_level(LOG_ERROR);
-    if (!getenv("CONFAB_SEED")) assert_non_null(freopen("/dev/null", "w", stderr)); /* thousands of failures, each logged */
+    if (!getenv("CONFAB_SEED"))
+        assert_non_null(freopen("/dev/null", "w", stderr)); /* thousands of failures, each logged */
     hub.intercept = answer;
     turn.shard = shard_new(&hub, false, NULL);
     return home_make(state);

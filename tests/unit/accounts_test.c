@@ -68,7 +68,8 @@ static bool count_contact(void *arg, const struct roster_row *row) {
 static int archive_len(struct db *db, int64_t account) {
     int n = 0;
     bool complete;
-    assert_int_equal(archive_query(db, &(struct archive_query){.account = account, .max = 100}, count_row, &n, &complete), 0);
+    assert_int_equal(
+        archive_query(db, &(struct archive_query){.account = account, .max = 100}, count_row, &n, &complete), 0);
     return n;
 }
 
@@ -81,7 +82,8 @@ static void test_deleting(void **state) {
     accounts_create(db, STR("b@x"), &keys, &keys, 1, &b);
     roster_put(db, a, &(struct roster_row){.jid = STR("b@x")}, 5);
     roster_put(db, b, &(struct roster_row){.jid = STR("a@x")}, 5);
-    struct archive_entry entry = {.out = {a, 10, STR("b@x"), ARCHIVE_OUT}, .in = {b, 20, STR("a@x"), 0}, .origin = 3, .stanza = STR("<m/>")};
+    struct archive_entry entry = {
+        .out = {a, 10, STR("b@x"), ARCHIVE_OUT}, .in = {b, 20, STR("a@x"), 0}, .origin = 3, .stanza = STR("<m/>")};
     assert_int_equal(archive_add(db, &entry), 0);
     assert_int_equal(accounts_delete(db, a, 9), 0);
     assert_int_equal(accounts_delete(db, a, 9), ERR_NOT_FOUND);
@@ -130,7 +132,10 @@ static void test_each(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_there_and_back), with_db(test_the_mark_goes_forward), with_db(test_deleting), with_db(test_each),
+        with_db(test_there_and_back),
+        with_db(test_the_mark_goes_forward),
+        with_db(test_deleting),
+        with_db(test_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

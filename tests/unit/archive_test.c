@@ -40,7 +40,8 @@ static struct str jid(char out[32], int number) {
 
 static bool kept_matches(const struct kept *k, const struct archive_query *q, int with, int resource) {
     if (k->account != q->account) return false;
-    if (q->offline ? (k->flags & (ARCHIVE_OFFLINE | ARCHIVE_OUT)) != ARCHIVE_OFFLINE : (k->flags & ARCHIVE_HIDDEN) != 0) return false;
+    if (q->offline ? (k->flags & (ARCHIVE_OFFLINE | ARCHIVE_OUT)) != ARCHIVE_OFFLINE : (k->flags & ARCHIVE_HIDDEN) != 0)
+        return false;
     if ((q->from && k->sequence < q->from) || (q->to && k->sequence > q->to)) return false;
     if ((q->after && k->sequence <= q->after) || (q->before && k->sequence >= q->before)) return false;
     return (with < 0 || k->peer == with) && (resource < 0 || k->resource == resource);
@@ -62,10 +63,12 @@ static void message_add(struct db *db) {
     char out_peer[32], in_peer[32], stanza[128];
     int from = (int)roll(ACCOUNTS) + 1, to = (int)roll(ACCOUNTS) + 1, resource = (int)roll(3), number = numbers++;
     unsigned hidden = roll(5) == 0 ? ARCHIVE_HIDDEN : 0, offline = roll(2) ? ARCHIVE_OFFLINE : 0;
-    snprintf(stanza, sizeof stanza, "<message xmlns='jabber:client' from='p%d@x/%d' to='p%d@x/%d' n='%d'/>", from, resource, to, resource, number);
+    snprintf(stanza, sizeof stanza, "<message xmlns='jabber:client' from='p%d@x/%d' to='p%d@x/%d' n='%d'/>", from,
+             resource, to, resource, number);
     struct archive_entry e = {.origin = (uint64_t)number + 1, .stanza = str_c(stanza)};
     if (from != to && roll(6)) e.out = (struct archive_owner){from, clock_us++, jid(out_peer, to), ARCHIVE_OUT};
-    if (from == to || !e.out.account || roll(6)) e.in = (struct archive_owner){to, clock_us++, jid(in_peer, from), offline | hidden};
+    if (from == to || !e.out.account || roll(6))
+        e.in = (struct archive_owner){to, clock_us++, jid(in_peer, from), offline | hidden};
     assert_int_equal(archive_add(db, &e), 0);
     model_add(&e.out, to, resource, number);
     model_add(&e.in, from, resource, number);
@@ -85,7 +88,8 @@ static bool page_row(void *arg, const struct archive_row *row) {
     struct page *page = arg;
     const char *n = memmem(row->stanza.p, row->stanza.len, " n='", 4);
     assert_non_null(n);
-    page->rows[page->count++] = (struct kept){.sequence = row->sequence, .flags = row->flags, .peer = atoi(row->peer.p + 1), .number = atoi(n + 4)};
+    page->rows[page->count++] = (struct kept){
+        .sequence = row->sequence, .flags = row->flags, .peer = atoi(row->peer.p + 1), .number = atoi(n + 4)};
     return page->count != page->stop_at;
 }
 
@@ -130,8 +134,14 @@ static int64_t some_time(void) {
 
 static void query_random(struct db *db) {
     char with[32], full[40];
-    struct archive_query q = {.account = (int64_t)roll(ACCOUNTS) + 1, .from = some_time(), .to = some_time(), .after = some_time(),
-                              .before = some_time(), .backwards = roll(2), .max = (uint32_t)roll(roll(2) ? 5 : 250), .offline = roll(4) == 0};
+    struct archive_query q = {.account = (int64_t)roll(ACCOUNTS) + 1,
+                              .from = some_time(),
+                              .to = some_time(),
+                              .after = some_time(),
+                              .before = some_time(),
+                              .backwards = roll(2),
+                              .max = (uint32_t)roll(roll(2) ? 5 : 250),
+                              .offline = roll(4) == 0};
     int peer = roll(2) ? (int)roll(ACCOUNTS) + 1 : -1, resource = peer > 0 && roll(3) == 0 ? (int)roll(3) : -1;
     if (peer > 0) q.with = jid(with, peer);
     if (resource >= 0) {
@@ -148,7 +158,8 @@ static void last_check(struct db *db) {
         if (model[i].account == account && model[i].sequence > last) last = model[i].sequence;
     assert_int_equal(archive_last(db, account, &got), 0);
     assert_int_equal(got, last);
-    if (any) assert_int_equal(archive_has(db, any->account, any->sequence), any->flags & ARCHIVE_HIDDEN ? ERR_NOT_FOUND : 0);
+    if (any)
+        assert_int_equal(archive_has(db, any->account, any->sequence), any->flags & ARCHIVE_HIDDEN ? ERR_NOT_FOUND : 0);
     assert_int_equal(archive_has(db, account, clock_us + 1), ERR_NOT_FOUND);
 }
 
@@ -157,7 +168,8 @@ static void hidden_drop(struct db *db) {
     assert_int_equal(archive_drop_hidden(db, account, mark), 0);
     size_t kept = 0;
     for (size_t i = 0; i < model_count; i++)
-        if (model[i].account != account || model[i].sequence > mark || !(model[i].flags & ARCHIVE_HIDDEN)) model[kept++] = model[i];
+        if (model[i].account != account || model[i].sequence > mark || !(model[i].flags & ARCHIVE_HIDDEN))
+            model[kept++] = model[i];
     model_count = kept;
 }
 
@@ -213,7 +225,9 @@ static void walk(void **state, bool late) {
         print_message("CONFAB_SEED=%d\n", (int)seed);
         random_walk(state, seed, late);
         archive_index_detach(*state);
-        assert_int_equal(db_script(*state, "DELETE FROM messages; DELETE FROM archive_rows; DELETE FROM archive_origins; UPDATE archive_settled SET message = 0"), 0);
+        assert_int_equal(db_script(*state, "DELETE FROM messages; DELETE FROM archive_rows; DELETE FROM "
+                                           "archive_origins; UPDATE archive_settled SET message = 0"),
+                         0);
     }
 }
 
@@ -275,7 +289,8 @@ static void test_a_contact_may_use_my_ids(void **state) {
     struct db *db = *state;
     struct archive_entry e = {.out = {1, 10, STR("b@x"), ARCHIVE_OUT}, .origin = 7, .stanza = STR("<m/>")};
     assert_int_equal(archive_add(db, &e), 0);
-    struct archive_entry theirs = {.in = {1, 11, STR("b@x"), 0}, .origin = 7, .stanza = STR("<m/>")}; /* the sender keeps none */
+    struct archive_entry theirs = {
+        .in = {1, 11, STR("b@x"), 0}, .origin = 7, .stanza = STR("<m/>")}; /* the sender keeps none */
     assert_int_equal(archive_add(db, &theirs), 0);
     theirs.in.sequence = 12;
     assert_int_equal(archive_add(db, &theirs), ERR_EXISTS);
@@ -285,7 +300,8 @@ static void test_ten_old_ones_among_many(void **state) {
     struct db *db = *state;
     assert_int_equal(db_begin(db), 0);
     for (int i = 0; i < 20000; i++) {
-        struct archive_entry e = {.in = {1, 100 + i, i < 10 ? STR("old@x") : STR("new@x"), 0}, .stanza = STR("<m n='1'/>")};
+        struct archive_entry e = {.in = {1, 100 + i, i < 10 ? STR("old@x") : STR("new@x"), 0},
+                                  .stanza = STR("<m n='1'/>")};
         assert_int_equal(archive_add(db, &e), 0);
     }
     assert_int_equal(db_commit(db), 0);
@@ -303,7 +319,10 @@ static void test_ten_old_ones_among_many(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_at_once), with_db(test_late), with_db(test_handing_over), with_db(test_the_last_is_not_forgotten),
+        with_db(test_at_once),
+        with_db(test_late),
+        with_db(test_handing_over),
+        with_db(test_the_last_is_not_forgotten),
         with_db(test_a_contact_may_use_my_ids),
         with_db(test_ten_old_ones_among_many),
     };

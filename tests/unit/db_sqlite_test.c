@@ -102,8 +102,11 @@ static void test_many_statements(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_values), with_db(test_transactions), with_db(test_a_reader_sees_one_state),
-        cmocka_unit_test(test_a_broken_statement_is_an_error_everywhere), with_home(test_opening_what_is_no_database),
+        with_db(test_values),
+        with_db(test_transactions),
+        with_db(test_a_reader_sees_one_state),
+        cmocka_unit_test(test_a_broken_statement_is_an_error_everywhere),
+        with_home(test_opening_what_is_no_database),
         with_db(test_many_statements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

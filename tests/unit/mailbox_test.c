@@ -59,7 +59,8 @@ static void test_many_producers(void **state) {
     (void)state;
     pthread_t threads[PRODUCERS];
     int seen[PRODUCERS] = {0}, total = 0;
-    for (uintptr_t i = 0; i < PRODUCERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, produce, (void *)i), 0);
+    for (uintptr_t i = 0; i < PRODUCERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, produce, (void *)i), 0);
     while (total < PRODUCERS * EACH) {
         for (struct msg *m = mailbox_take(&box), *next; m; m = next) {
             next = m->next;

@@ -29,7 +29,9 @@ static void test_meta(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_again_changes_nothing), with_db(test_a_newer_one_is_refused), with_db(test_meta),
+        with_db(test_again_changes_nothing),
+        with_db(test_a_newer_one_is_refused),
+        with_db(test_meta),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

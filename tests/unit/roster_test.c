@@ -9,7 +9,8 @@ static char seen[512];
 static bool see_contact(void *arg, const struct roster_row *row) {
     (void)arg;
     size_t at = strlen(seen);
-    snprintf(seen + at, sizeof seen - at, "[%.*s %.*s %.*s %u]", STR_FMT(row->jid), STR_FMT(row->name), STR_FMT(row->groups), row->flags);
+    snprintf(seen + at, sizeof seen - at, "[%.*s %.*s %.*s %u]", STR_FMT(row->jid), STR_FMT(row->name),
+             STR_FMT(row->groups), row->flags);
     return true;
 }
 
@@ -45,7 +46,8 @@ static void test_contacts(void **state) {
     struct account_row account;
     int64_t id;
     accounts_create(db, STR("a@x"), NULL, NULL, 1, &id);
-    struct roster_row row = {.jid = STR("z@x"), .name = STR("Zoe"), .groups = STR("Friends\nWork\n"), .flags = ROSTER_TO | ROSTER_LISTED};
+    struct roster_row row = {
+        .jid = STR("z@x"), .name = STR("Zoe"), .groups = STR("Friends\nWork\n"), .flags = ROSTER_TO | ROSTER_LISTED};
     assert_int_equal(roster_put(db, id, &row, 7), 0);
     assert_int_equal(roster_put(db, id, &(struct roster_row){.jid = STR("b@x")}, 8), 0);
     assert_int_equal(roster_put(db, id + 1, &row, 8), 0);
@@ -98,7 +100,10 @@ static void test_debts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_contacts), with_db(test_requests), with_db(test_blocks), with_db(test_debts),
+        with_db(test_contacts),
+        with_db(test_requests),
+        with_db(test_blocks),
+        with_db(test_debts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

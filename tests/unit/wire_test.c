@@ -25,7 +25,8 @@ static void assert_written(const struct wire *w, struct str to, const char *expe
 
 static void test_to_goes_into_the_hole(void **state) {
     struct wire *w = message(*state, STR("a@x/1"), STR("b@x"), STR("7"));
-    assert_written(w, STR("c@x/2"), "<message to='c@x/2' xmlns='jabber:client' from='a@x/1' id='7'><body>a &lt; b</body></message>");
+    assert_written(w, STR("c@x/2"),
+                   "<message to='c@x/2' xmlns='jabber:client' from='a@x/1' id='7'><body>a &lt; b</body></message>");
     assert_written(w, STR_NONE, "<message xmlns='jabber:client' from='a@x/1' id='7'><body>a &lt; b</body></message>");
     wire_unref(&w);
 }
@@ -38,13 +39,15 @@ static void test_to_alone_first_or_absent(void **state) {
     assert_written(w, STR_NONE, "<message xmlns='jabber:client' id='7'><body>a &lt; b</body></message>");
     wire_unref(&w);
     w = message(*state, STR("a@x"), STR_NONE, STR("7"));
-    assert_written(w, STR("c@x"), "<message to='c@x' xmlns='jabber:client' from='a@x' id='7'><body>a &lt; b</body></message>");
+    assert_written(w, STR("c@x"),
+                   "<message to='c@x' xmlns='jabber:client' from='a@x' id='7'><body>a &lt; b</body></message>");
     wire_unref(&w);
 }
 
 static void test_to_is_escaped(void **state) {
     struct wire *w = message(*state, STR_NONE, STR_NONE, STR_NONE);
-    assert_written(w, STR("b@x/<'\"&>"), "<message to='b@x/&lt;&apos;&quot;&amp;&gt;' xmlns='jabber:client'><body>a &lt; b</body></message>");
+    assert_written(w, STR("b@x/<'\"&>"),
+                   "<message to='b@x/&lt;&apos;&quot;&amp;&gt;' xmlns='jabber:client'><body>a &lt; b</body></message>");
     assert_written(w, STR(""), "<message to='' xmlns='jabber:client'><body>a &lt; b</body></message>");
     wire_unref(&w);
 }
@@ -66,8 +69,11 @@ static void test_references(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_arena(test_to_goes_into_the_hole), with_arena(test_to_alone_first_or_absent), with_arena(test_to_is_escaped),
-        with_arena(test_an_element_without_content), with_arena(test_references),
+        with_arena(test_to_goes_into_the_hole),
+        with_arena(test_to_alone_first_or_absent),
+        with_arena(test_to_is_escaped),
+        with_arena(test_an_element_without_content),
+        with_arena(test_references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,7 +154,8 @@ static void order_of_completions(bool manual) {
 }
 
 static void one_bad_job(bool manual) {
-    static int (*const bodies[])(struct db *, struct job *) = {insert, insert_then_refuse, insert, refuse, insert_then_fail, insert};
+    static int (*const bodies[])(struct db *, struct job *) = {insert, insert_then_refuse, insert,
+                                                               refuse, insert_then_fail,   insert};
     static const int results[] = {0, ERR_DENIED, 0, ERR_NOT_FOUND, ERR_STORE, 0};
     struct job *jobs[6];
     for (int i = 0; i < 6; i++) jobs[i] = submit(STORE_WRITE, 1, bodies[i], i);
@@ -195,7 +196,8 @@ static void computing(bool manual) {
 }
 
 static int archive_one(struct db *db, struct job *job) {
-    struct archive_entry e = {.out = {1 + job->number % 3, job->number + 1, STR("b@x"), ARCHIVE_OUT}, .stanza = STR("<m/>")};
+    struct archive_entry e = {.out = {1 + job->number % 3, job->number + 1, STR("b@x"), ARCHIVE_OUT},
+                              .stanza = STR("<m/>")};
     return archive_add(db, &e);
 }
 
@@ -208,7 +210,8 @@ static bool count_row(void *arg, const struct archive_row *row) {
 static int archive_read(struct db *db, struct job *job) {
     bool complete;
     job->seen = 0;
-    return archive_query(db, &(struct archive_query){.account = 1 + job->number % 3, .max = 100000}, count_row, &job->seen, &complete);
+    return archive_query(db, &(struct archive_query){.account = 1 + job->number % 3, .max = 100000}, count_row,
+                         &job->seen, &complete);
 }
 
 static void an_archive_that_is_read(bool manual) {
@@ -229,7 +232,8 @@ static void an_archive_that_is_read(bool manual) {
 
 static void closing_finishes(bool manual) {
     struct job *jobs[50];
-    for (int i = 0; i < 50; i++) jobs[i] = submit(i % 2 ? STORE_READ : STORE_WRITE, 1, i % 2 ? archive_read : archive_one, i);
+    for (int i = 0; i < 50; i++)
+        jobs[i] = submit(i % 2 ? STORE_READ : STORE_WRITE, 1, i % 2 ? archive_read : archive_one, i);
     store_close(&store);
     wait_for(50, false);
     (void)manual;
@@ -272,12 +276,18 @@ static void test_steps(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        THREADS(order_of_completions), BY_HAND(order_of_completions_by_hand),
-        THREADS(one_bad_job), BY_HAND(one_bad_job_by_hand),
-        THREADS(reads_behind_writes), BY_HAND(reads_behind_writes_by_hand),
-        THREADS(computing), BY_HAND(computing_by_hand),
-        THREADS(an_archive_that_is_read), BY_HAND(an_archive_that_is_read_by_hand),
-        THREADS(closing_finishes), BY_HAND(closing_finishes_by_hand),
+        THREADS(order_of_completions),
+        BY_HAND(order_of_completions_by_hand),
+        THREADS(one_bad_job),
+        BY_HAND(one_bad_job_by_hand),
+        THREADS(reads_behind_writes),
+        BY_HAND(reads_behind_writes_by_hand),
+        THREADS(computing),
+        BY_HAND(computing_by_hand),
+        THREADS(an_archive_that_is_read),
+        BY_HAND(an_archive_that_is_read_by_hand),
+        THREADS(closing_finishes),
+        BY_HAND(closing_finishes_by_hand),
         BY_HAND(steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
