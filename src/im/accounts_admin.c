@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "im/change.h"
-#include "im/presence.h"
 #include "im/roster.h"
 #include "im/session.h"
 #include "store/accounts.h"
@@ -194,9 +193,7 @@ static void remove_decide(struct turn *turn, struct account *a, struct change *c
     for (const struct contact *contact; (contact = map_next(&a->contacts, &at));) {
         struct jid jid = jid_trusted(contact_jid(contact));
         if (contact->flags & (ROSTER_TO | ROSTER_ASK)) owe_presence(turn, a, c, jid, STR("unsubscribe"));
-        if (!(contact->flags & ROSTER_FROM)) continue;
-        presence_hide(turn, a, jid); /* who sees this account sees it leave before it may not look any more */
-        owe_presence(turn, a, c, jid, STR("unsubscribed"));
+        if (contact->flags & ROSTER_FROM) owe_presence(turn, a, c, jid, STR("unsubscribed"));
     }
     at = 0;
     for (const struct request *request; (request = map_next(&a->requests, &at));) {
@@ -205,6 +202,7 @@ static void remove_decide(struct turn *turn, struct account *a, struct change *c
     change_delete_account(c, turn->wall_us);
 }
 
+/* Who sees this account sees its sessions leave too: a contact's subscription ends with that contact's own commit, later than this. */
 static void remove_finish(struct turn *turn, struct account *a, struct change *c, int err) {
     const struct admin_change *d = c->data;
     if (!err) err = d->err;
