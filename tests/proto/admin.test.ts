@@ -10,11 +10,17 @@ const stage = useServer();
 const ctl = (...args: string[]) => stage.server.ctl(args);
 const withInput = (input: string, ...args: string[]) => stage.server.ctl(args, input);
 /** NAME=NUMBER, all of a line. */
-const numbers = (line: string) => Object.fromEntries([...line.matchAll(/(\w+)=(\d+)/g)].map((m) => [m[1]!, Number(m[2])]));
+const numbers = (line: string) =>
+  Object.fromEntries([...line.matchAll(/(\w+)=(\d+)/g)].map((m) => [m[1]!, Number(m[2])]));
 
 describe('accounts', () => {
   test('a batch says which lines were wrong, and does the others', async () => {
-    const lines = [`first@${stage.domain} a password with spaces`, 'nobody@elsewhere.example pw', 'no-password', `first@${stage.domain} again`];
+    const lines = [
+      `first@${stage.domain} a password with spaces`,
+      'nobody@elsewhere.example pw',
+      'no-password',
+      `first@${stage.domain} again`,
+    ];
     const failed = withInput(`${lines.join('\n')}\n`, 'user', 'add', '--batch', '--iterations', '4096');
     await expect(failed).rejects.toThrow(/line 2: .*line 4: |line 4: .*line 2: |line 3/s);
     const c = await stage.connect('first');
@@ -84,8 +90,12 @@ test('contacts made by an admin see each other at once, and after the next sign-
   const one = await stage.signIn(alice, { roster: true, presence: true });
   const two = await stage.signIn(bob, { roster: true, presence: true });
   await ctl('contact', 'add', alice.jid, bob.jid);
-  await one.pick(x`<iq type='set'><query xmlns='${NS.roster}'><item jid='${bob.jid}' subscription='both'/></query></iq>`);
-  await two.pick(x`<iq type='set'><query xmlns='${NS.roster}'><item jid='${alice.jid}' subscription='both'/></query></iq>`);
+  await one.pick(
+    x`<iq type='set'><query xmlns='${NS.roster}'><item jid='${bob.jid}' subscription='both'/></query></iq>`,
+  );
+  await two.pick(
+    x`<iq type='set'><query xmlns='${NS.roster}'><item jid='${alice.jid}' subscription='both'/></query></iq>`,
+  );
   await one.pick(x`<presence from='${two}'/>`);
   await two.pick(x`<presence from='${one}'/>`);
   const later = await stage.signIn(alice, { resource: 'later', presence: true });
@@ -109,14 +119,21 @@ describe('looking', () => {
     const c = await stage.signIn(alice);
     await c.ping();
     const sum = (text: string, of: string) =>
-      text.split('\n').filter((l) => l.startsWith('shard ')).reduce((n, l) => n + numbers(l)[of]!, 0);
+      text
+        .split('\n')
+        .filter((l) => l.startsWith('shard '))
+        .reduce((n, l) => n + numbers(l)[of]!, 0);
     const after = await ctl('stats');
     expect(sum(after, 'logins') - sum(before, 'logins')).toBe(1);
     expect(sum(after, 'stanzas_in')).toBeGreaterThan(sum(before, 'stanzas_in'));
-    expect(numbers(after.split('\n')[0]!)).toMatchObject({ connections: expect.any(Number), longest_turn_us: expect.any(Number) });
+    expect(numbers(after.split('\n')[0]!)).toMatchObject({
+      connections: expect.any(Number),
+      longest_turn_us: expect.any(Number),
+    });
     const metrics = await ctl('metrics');
     expect(metrics).toMatch(/^# TYPE confab_connections gauge\nconfab_connections \d+$/m);
-    for (const l of metrics.trim().split('\n')) expect(l).toMatch(/^(# (HELP|TYPE) confab_\w+ .+|confab_\w+(\{[^}]*\})? [\d.]+)$/);
+    for (const l of metrics.trim().split('\n'))
+      expect(l).toMatch(/^(# (HELP|TYPE) confab_\w+ .+|confab_\w+(\{[^}]*\})? [\d.]+)$/);
   });
 
   test('hooks', async () => {

@@ -298,20 +298,23 @@ describe('to nobody (8.5.1)', () => {
     return sender.settle();
   };
 
-  test.each(['normal', 'chat', 'groupchat', 'headline'] as const)('message %s: ignored or service-unavailable', async (type) => {
-    const { sender } = await recipient();
-    const nobody = stage.nobody();
-    for (const to of [nobody, `${nobody}/there`]) {
-      const back = await sendTo(sender, to, message(type, to));
-      // People want to know that nobody reads what they write.
-      if (type === 'chat' || type === 'normal') expect(bounced(back)).toBe('service-unavailable');
-      expect(back.length).toBeLessThanOrEqual(1);
-      if (back.length > 0) {
-        expect(bounced(back)).toBe('service-unavailable');
-        expect(back[0]!.attr('from')).toBe(to);
+  test.each(['normal', 'chat', 'groupchat', 'headline'] as const)(
+    'message %s: ignored or service-unavailable',
+    async (type) => {
+      const { sender } = await recipient();
+      const nobody = stage.nobody();
+      for (const to of [nobody, `${nobody}/there`]) {
+        const back = await sendTo(sender, to, message(type, to));
+        // People want to know that nobody reads what they write.
+        if (type === 'chat' || type === 'normal') expect(bounced(back)).toBe('service-unavailable');
+        expect(back.length).toBeLessThanOrEqual(1);
+        if (back.length > 0) {
+          expect(bounced(back)).toBe('service-unavailable');
+          expect(back[0]!.attr('from')).toBe(to);
+        }
       }
-    }
-  });
+    },
+  );
 
   test('message error, presence: ignored', async () => {
     const { sender } = await recipient();
@@ -325,7 +328,9 @@ describe('to nobody (8.5.1)', () => {
     const { sender, account } = await recipient();
     const ask = async (to: string) => {
       const answer = await sender.iq('get', "<query xmlns='urn:example:unknown'/>", to);
-      return String(answer).replaceAll(to, 'X').replaceAll(/ id='[^']*'/g, '');
+      return String(answer)
+        .replaceAll(to, 'X')
+        .replaceAll(/ id='[^']*'/g, '');
     };
     const unknown = await ask(stage.nobody());
     expect(unknown).toContain('service-unavailable');
@@ -386,13 +391,16 @@ test('order between two people is kept, whatever the kinds', async () => {
   expect(got).toEqual(Array.from({ length: n }, (_, i) => `o${i}`));
 });
 
-test.each(['subscribe', 'unsubscribe'])('a presence %s is not overtaken by what was sent after it (RFC 6120 10.1)', async (kind) => {
-  const [a, b] = await stage.accounts('alice', 'bob');
-  if (kind === 'unsubscribe') await stage.follow(a, b);
-  const alice = await stage.signIn(a, { presence: true });
-  const bob = await stage.signIn(b, { presence: true });
-  await bob.settle(alice);
-  alice.sends`<presence type='${kind}' to='${b.jid}'/><message type='headline' to='${bob}' id='after'/>`;
-  await bob.receives`<presence type='${kind}' from='${a.jid}'/>`;
-  await bob.pick(`<message type='headline' id='after'/>`);
-});
+test.each(['subscribe', 'unsubscribe'])(
+  'a presence %s is not overtaken by what was sent after it (RFC 6120 10.1)',
+  async (kind) => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    if (kind === 'unsubscribe') await stage.follow(a, b);
+    const alice = await stage.signIn(a, { presence: true });
+    const bob = await stage.signIn(b, { presence: true });
+    await bob.settle(alice);
+    alice.sends`<presence type='${kind}' to='${b.jid}'/><message type='headline' to='${bob}' id='after'/>`;
+    await bob.receives`<presence type='${kind}' from='${a.jid}'/>`;
+    await bob.pick(`<message type='headline' id='after'/>`);
+  },
+);

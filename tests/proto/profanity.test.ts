@@ -11,24 +11,29 @@ const DOMAIN = 'chat.example';
 const ca = makeCa(DOMAIN);
 const stage = useServer({ tls: { certificate: ca.certificate, key: ca.key }, auth: { plaintext: 'never' } });
 
-const installed = ['tmux', 'profanity'].every((p) => spawnSync(p, [p === 'tmux' ? '-V' : '--version'], { stdio: 'ignore' }).status === 0);
+const installed = ['tmux', 'profanity'].every(
+  (p) => spawnSync(p, [p === 'tmux' ? '-V' : '--version'], { stdio: 'ignore' }).status === 0,
+);
 
 class Profanity {
   private readonly home = mkdtempSync(join(tmpdir(), 'confab-profanity-'));
   private readonly socket = join(this.home, 'tmux');
 
-  constructor(account: Account, policy: 'force' | 'direct') {
+  constructor(account: Account, policy: 'force' | 'legacy') {
     const share = join(this.home, '.local/share/profanity');
     const config = join(this.home, '.config/profanity');
     mkdirSync(share, { recursive: true });
     mkdirSync(config, { recursive: true });
-    const port = policy === 'direct' ? stage.ports.c2sTls : stage.ports.c2s;
+    const port = policy === 'legacy' ? stage.ports.c2sTls : stage.ports.c2s;
     writeFileSync(
       join(share, 'accounts'),
       `[test]\nenabled=true\njid=${account.jid}\nresource=profanity\nserver=127.0.0.1\nport=${port}\npassword=${account.password}\ntls.policy=${policy}\npresence.last=online\npresence.login=online\n`,
       { mode: 0o600 },
     );
-    writeFileSync(join(config, 'profrc'), `[ui]\nsplash=false\n[connection]\ntls.certpath=${ca.folder}\n[tls]\ncertpath=${ca.folder}\n[notifications]\nmessage=off\n`);
+    writeFileSync(
+      join(config, 'profrc'),
+      `[ui]\nsplash=false\n[connection]\ntls.certpath=${ca.folder}\n[tls]\ncertpath=${ca.folder}\n[notifications]\nmessage=off\n`,
+    );
     this.tmux('new-session', '-d', '-x', '160', '-y', '40', 'profanity -a test');
   }
 
@@ -75,7 +80,7 @@ afterEach(() => {
   open = [];
 });
 
-describe.skipIf(!installed).each(['force', 'direct'] as const)('Profanity, TLS policy %s', (policy) => {
+describe.skipIf(!installed).each(['force', 'legacy'] as const)('Profanity, TLS policy %s', (policy) => {
   test('signs in, sees presence and talks, both ways', async () => {
     const [a, b] = await stage.accounts('alice', 'bob');
     await stage.befriend(a, b);
@@ -86,7 +91,10 @@ describe.skipIf(!installed).each(['force', 'direct'] as const)('Profanity, TLS p
     bob.sends`<presence><show>away</show><status>lunch</status></presence>`;
     await profanity.shows(new RegExp(`${b.name}.*(away|lunch)`));
     profanity.type(`/msg ${b.jid} hello from a terminal`);
-    await bob.pick(x`<message from='${a.jid}/profanity' type='chat'><body>hello from a terminal</body></message>`, 20_000);
+    await bob.pick(
+      x`<message from='${a.jid}/profanity' type='chat'><body>hello from a terminal</body></message>`,
+      20_000,
+    );
     bob.sends`<message to='${a.jid}/profanity' type='chat' id='r'><body>hello, terminal</body></message>`;
     await profanity.shows(/hello, terminal/);
     profanity.type('/quit');

@@ -95,9 +95,12 @@ describe('a dead socket', () => {
       sender.sends`<message to='${c}' type='chat' id='m${i}'><body>${i}</body></message>`;
       if (i % 2) await c.receives`<message type='chat' id='m${i}'/>`;
       else await sender.ping();
-      c.kill();
-      c = stage.adopt(await resume(c, alice));
-      if (i % 2 === 0) await c.receives`<message type='chat' id='m${i}'/>`;
+      const old = c;
+      old.kill();
+      c = stage.adopt(await resume(old, alice));
+      // It had arrived just before the cut, and then does not come again, or it comes now.
+      const before = old.inbox.some((item) => item.kind === 'element' && item.el.attr('id') === `m${i}`);
+      if (i % 2 === 0 && !before) await c.receives`<message type='chat' id='m${i}'/>`;
     }
     await c.receivesNothing(sender);
   });

@@ -14,7 +14,9 @@ const stage = useServer({ tls: { certificate: ca.certificate, key: ca.key }, aut
 const script = join(dirname(fileURLToPath(import.meta.url)), 'slixmpp_client.py');
 
 /** Debian's own Python is the one that knows Debian's slixmpp, whatever stands before it in the path. */
-const python = ['/usr/bin/python3', 'python3'].find((p) => spawnSync(p, ['-c', 'import slixmpp'], { stdio: 'ignore' }).status === 0);
+const python = ['/usr/bin/python3', 'python3'].find(
+  (p) => spawnSync(p, ['-c', 'import slixmpp'], { stdio: 'ignore' }).status === 0,
+);
 const installed = python !== undefined;
 
 interface Happening {
@@ -30,7 +32,9 @@ class Slix {
 
   constructor(account: Account, how: 'starttls' | 'direct', trust = ca.ca) {
     const port = how === 'direct' ? stage.ports.c2sTls : stage.ports.c2s;
-    this.child = spawn(python!, [script, '127.0.0.1', String(port), account.jid, account.password, trust, how], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child = spawn(python!, [script, '127.0.0.1', String(port), account.jid, account.password, trust, how], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     createInterface({ input: this.child.stdout }).on('line', (line) => {
       this.events.push(JSON.parse(line) as Happening);
       this.wake();
@@ -54,7 +58,9 @@ class Slix {
       if (at >= 0) return this.events.splice(at, 1)[0]!;
       const left = deadline - performance.now();
       if (left <= 0 || this.child.exitCode !== null) {
-        throw new Error(`slixmpp saw no ${event} ${JSON.stringify(facts)}, but ${JSON.stringify(this.events)}\n${this.err.slice(-3000)}`);
+        throw new Error(
+          `slixmpp saw no ${event} ${JSON.stringify(facts)}, but ${JSON.stringify(this.events)}\n${this.err.slice(-3000)}`,
+        );
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
@@ -92,7 +98,10 @@ describe.skipIf(!installed).each(['starttls', 'direct'] as const)('slixmpp over 
     slix.do('ping', { to: stage.domain });
     await slix.sees('pong', { ok: true });
     slix.do('archive');
-    expect((await slix.sees('archive')).bodies).toEqual(['hello from Python: <&> é 👍', 'hello from the tests: <&> é 👍']);
+    expect((await slix.sees('archive')).bodies).toEqual([
+      'hello from Python: <&> é 👍',
+      'hello from the tests: <&> é 👍',
+    ]);
     slix.do('quit');
     await bob.pick(x`<presence from='${me}' type='unavailable'/>`);
   });

@@ -20,10 +20,40 @@ export function makeCa(domain: string): TestCa {
   const ca = join(folder, 'ca.pem');
   const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  openssl('req', '-x509', ...key, '-days', '2', '-subj', '/CN=Test CA', '-addext', 'basicConstraints=critical,CA:TRUE', '-keyout', at('ca.key'), '-out', ca);
+  openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-days',
+    '2',
+    '-subj',
+    '/CN=Test CA',
+    '-addext',
+    'basicConstraints=critical,CA:TRUE',
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    ca,
+  );
   openssl('req', ...key, '-subj', `/CN=${domain}`, '-keyout', at('server.key'), '-out', at('server.csr'));
   writeFileSync(at('ext'), `subjectAltName=DNS:${domain},DNS:groups.${domain}\nextendedKeyUsage=serverAuth\n`);
-  openssl('x509', '-req', '-in', at('server.csr'), '-CA', ca, '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', at('ext'), '-out', at('server.pem'));
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    at('server.csr'),
+    '-CA',
+    ca,
+    '-CAkey',
+    at('ca.key'),
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-extfile',
+    at('ext'),
+    '-out',
+    at('server.pem'),
+  );
   openssl('rehash', folder);
   return { folder, ca, certificate: at('server.pem'), key: at('server.key') };
 }

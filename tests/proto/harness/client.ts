@@ -550,8 +550,10 @@ export class Client {
   private async fence(to: Client): Promise<void> {
     const id = freshId('fence');
     this.send(x`<message type='headline' to='${to.jid}' id='${id}'/>`);
-    const at = (c: Client) => c.inbox.findIndex((i) => i.kind === 'element' && i.el.name === 'message' && i.el.attr('id') === id);
-    const either = (done: () => boolean) => Promise.race([this.until(done, `fence ${id}`), to.until(done, `fence ${id}`)]);
+    const at = (c: Client) =>
+      c.inbox.findIndex((i) => i.kind === 'element' && i.el.name === 'message' && i.el.attr('id') === id);
+    const either = (done: () => boolean) =>
+      Promise.race([this.until(done, `fence ${id}`), to.until(done, `fence ${id}`)]);
     await either(() => at(this) >= 0 || at(to) >= 0);
     const refused = at(to) < 0;
     const where = refused ? this : to;

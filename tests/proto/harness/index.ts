@@ -1,4 +1,5 @@
 export * from './archive.ts';
+export * from './ca.ts';
 export * from './client.ts';
 export * from './login.ts';
 export * from './match.ts';
@@ -10,4 +11,3 @@ export * from './transcript.ts';
 export * from './transport.ts';
 export * from './websocket.ts';
 export * from './xml.ts';
-export * from './ca.ts';

@@ -24,7 +24,13 @@ let serial = 0;
 
 export class Stage {
   server!: Server;
+  /** How those sign in who do not care: on a server that wants TLS, over TLS. */
+  readonly transport: Transport;
   private readonly clients: Client[] = [];
+
+  constructor(config: Config = {}) {
+    this.transport = config.auth?.plaintext === 'never' ? 'tls' : DEFAULT_TRANSPORT;
+  }
 
   get ports(): Ports {
     return this.server.ports;
@@ -45,7 +51,7 @@ export class Stage {
     return `nobody${run}${++serial}@${this.domain}`;
   }
 
-  async connect(label = 'someone', transport: Transport = DEFAULT_TRANSPORT): Promise<Client> {
+  async connect(label = 'someone', transport: Transport = this.transport): Promise<Client> {
     const c = await Client.connect(label, this.ports, transport);
     this.clients.push(c);
     return c;
@@ -113,7 +119,13 @@ export class Stage {
 
   async endOfTest(): Promise<void> {
     for (const c of this.clients.splice(0)) c.kill();
-    this.server.checkAlive();
+    try {
+      this.server.checkAlive();
+    } catch (err) {
+      // That is the failure of this test alone: the next one gets a server.
+      await this.server.launch();
+      throw err;
+    }
   }
 }
 
@@ -129,7 +141,7 @@ export async function subscribe(watcher: Client, watched: Client): Promise<void>
 
 /** One server for the tests of this file. */
 export function useServer(config: Config = {}): Stage {
-  const stage = new Stage();
+  const stage = new Stage(config);
   beforeAll(async () => {
     stage.server = await Server.start(config);
   });
