@@ -246,6 +246,7 @@ static void program_stop(struct program *p) {
 
 static void program_free(struct program *p) {
     int places = p->hub.shard_count + p->hub.gate_count;
+    store_close(&p->server.store); /* its workers post to the places */
     for (int i = 0; i < p->hub.gate_count; i++) gate_free(&p->gates[i]);
     for (int i = 0; i < places; i++) {
         struct im *im = p->hub.places[i]->im;
@@ -254,7 +255,6 @@ static void program_free(struct program *p) {
         shard_free(&place);
     }
     front_free(&p->front);
-    store_close(&p->server.store);
     arena_free(&p->arena);
 }
 

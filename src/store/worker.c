@@ -150,11 +150,13 @@ static int reader_settles(void *arg, int64_t account) {
     return s.job.result;
 }
 
+/* It counts as waiting until it is posted: who sees that nothing waits any more knows that no worker touches a place. */
 static void job_finish(struct store *store, struct store_job *job) {
+    uint32_t bytes = job->msg.bytes;
     if (is_failure(job->result)) atomic_fetch_add_explicit(&store->failures, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&store->waiting_jobs, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&store->waiting_bytes, job->msg.bytes, memory_order_relaxed);
-    shard_post(job->home, &job->msg);
+    shard_post(job->home, &job->msg); /* whoever gets it may free it */
+    atomic_fetch_sub_explicit(&store->waiting_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&store->waiting_jobs, 1, memory_order_release);
 }
 
 static void job_read(struct store *store, struct db *db, struct store_job *job) {
@@ -388,7 +390,7 @@ void store_submit(struct store *store, struct turn *turn, struct store_job *job)
 }
 
 void store_load(const struct store *store, uint64_t *out_jobs, uint64_t *out_bytes) {
-    *out_jobs = atomic_load_explicit(&store->waiting_jobs, memory_order_relaxed);
+    *out_jobs = atomic_load_explicit(&store->waiting_jobs, memory_order_acquire);
     *out_bytes = atomic_load_explicit(&store->waiting_bytes, memory_order_relaxed);
 }
 
