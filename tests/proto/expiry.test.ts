@@ -45,7 +45,7 @@ test('what no other resource takes is kept and comes at the next sign-in, once',
 
 test('a silent connection is asked, and one that answers lives', async () => {
   const [alice] = await stage.accounts('alice');
-  const c = await stage.signIn(alice);
+  const c = await stage.signIn(alice, { transport: 'tcp' });
   c.autoPong = false;
   for (let i = 0; i < 2; i++) {
     const ping = await c.expect(x`<iq type='get' id='*'><ping xmlns='${NS.ping}'/></iq>`, PATIENCE_MS);
@@ -57,7 +57,7 @@ test('a silent connection is asked, and one that answers lives', async () => {
 
 test('with stream management it is asked for an acknowledgement or pinged', async () => {
   const [alice] = await stage.accounts('alice');
-  const c = await stage.signIn(alice, { sm: true });
+  const c = await stage.signIn(alice, { sm: true, transport: 'tcp' });
   c.autoAck = false;
   c.autoPong = false;
   const got = await c.nextElement('a question', PATIENCE_MS);
@@ -68,7 +68,7 @@ test('one that does not answer is dead: its friends see it leave', async () => {
   const [alice, bob] = await stage.accounts('alice', 'bob');
   await stage.befriend(alice, bob);
   const watcher = await stage.signIn(bob, { presence: true });
-  const silent = await stage.signIn(alice, { presence: true });
+  const silent = await stage.signIn(alice, { presence: true, transport: 'tcp' });
   silent.autoPong = false;
   await watcher.pick(x`<presence from='${silent}'/>`);
   await watcher.pick(x`<presence from='${silent}' type='unavailable'/>`, PATIENCE_MS);

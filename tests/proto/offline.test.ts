@@ -6,8 +6,10 @@ import { bodies, type Client, enableSm, NS, page, useServer, x } from './harness
 const stage = useServer();
 
 async function say(from: Client, to: string, ...texts: string[]): Promise<void> {
+  if (!from.sm) await enableSm(from);
   for (const text of texts) from.sends`<message to='${to}' type='chat' id='${text}'><body>${text}</body></message>`;
-  await from.ping();
+  // Acknowledged is stored: nothing of it can come live later.
+  await from.allAcked();
 }
 
 /** Bodies of the messages that an available session is given, up to one that it sends to itself: nothing live overtakes them. */

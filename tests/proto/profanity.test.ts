@@ -88,6 +88,7 @@ describe.skipIf(!installed).each(['force', 'legacy'] as const)('Profanity, TLS p
     const profanity = new Profanity(a, policy);
     open.push(profanity);
     await bob.pick(x`<presence from='${a.jid}/profanity'/>`, 20_000);
+    await profanity.shows(new RegExp(`${b.name}`));
     bob.sends`<presence><show>away</show><status>lunch</status></presence>`;
     await profanity.shows(new RegExp(`${b.name}.*(away|lunch)`));
     profanity.type(`/msg ${b.jid} hello from a terminal`);
