@@ -75,8 +75,9 @@ static const char *set_number(const struct conf_option *o, struct str text, cons
 
 static const char *set_bool(struct arena *arena, const struct conf_option *o, struct str text, char *at) {
     (void)arena, (void)o;
-    bool yes = str_eq(text, STR("yes"));
-    if (!yes && !str_eq(text, STR("no"))) return ": expected yes or no";
+    bool yes = str_eq(text, STR("yes")) || str_eq(text, STR("on"));
+    bool no = str_eq(text, STR("no")) || str_eq(text, STR("off"));
+    if (!yes && !no) return ": expected yes or no";
     memcpy(at, &yes, sizeof yes);
     return NULL;
 }

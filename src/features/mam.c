@@ -34,9 +34,11 @@ struct mam_query {
     int64_t must_exist;      /* a sequence that the request named; 0: none */
     struct buf rows;         /* struct row_head and bytes, one after the other */
     size_t written;          /* of rows, in bytes */
-    int64_t first, last;
+    int64_t first, last, count;
     bool complete;
 };
+
+enum { COUNT_MAX = 100000 }; /* more are not counted: the work of a request is bounded */
 
 struct row_head {
     int64_t sequence;
@@ -76,7 +78,7 @@ static void mam_fin(struct turn *turn, struct mam_query *q) {
     if (q->complete) xml_set(turn->arena, fin, STR("complete"), STR("true"));
     struct str first = q->first ? archive_id(turn, q->account, q->first) : STR_NONE;
     struct str last = q->last ? archive_id(turn, q->account, q->last) : STR_NONE;
-    rsm_add(turn->arena, fin, first, last, -1, -1);
+    rsm_add(turn->arena, fin, first, last, -1, q->count);
     iq_later_answer(turn, &q->later, fin);
 }
 
@@ -124,7 +126,13 @@ static int mam_run(struct db *db, struct store_job *job) {
         int err = archive_has(db, q->query.account, q->must_exist);
         if (err) return err;
     }
-    return archive_query(db, &q->query, mam_take_row, q, &q->complete);
+    q->count = -1;
+    if (q->query.max > 0) return archive_query(db, &q->query, mam_take_row, q, &q->complete);
+    uint32_t count; /* asked for nothing else (XEP-0059 section 2.7) */
+    int err = archive_count(db, &q->query, COUNT_MAX, &count);
+    if (!err && count < COUNT_MAX) q->count = count;
+    q->complete = err == 0 && count == 0;
+    return err;
 }
 
 static void mam_done(struct turn *turn, struct store_job *job) {

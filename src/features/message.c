@@ -5,6 +5,7 @@
 #include "im/account.h"
 #include "im/deliver.h"
 #include "im/feature.h"
+#include "im/handover.h"
 #include "im/router.h"
 #include "im/session.h"
 #include "xmpp/ns.h"
@@ -40,13 +41,20 @@ static enum verdict check_type(struct walk *walk) {
     return router_refuse(walk, STANZA_ERR_SERVICE_UNAVAILABLE, STR_NONE);
 }
 
+static enum verdict deliver_to_all(struct walk *walk, struct wire *wire) {
+    int64_t sequence = walk->offline ? walk->in_sequence : 0;
+    unsigned count = deliver_to_available(walk->turn, walk->account, wire, sequence);
+    if (count == 0 && sequence) handover_wait(walk->account, sequence);
+    walk->im->messages_delivered += count;
+    return DONE;
+}
+
 static enum verdict deliver_bare(struct walk *walk, struct wire *wire) {
     switch (walk->stanza.type) {
     case MESSAGE_NORMAL:
     case MESSAGE_CHAT:
         /* Nobody there: what is kept waits in the archive, the rest has no meaning later. */
-        walk->im->messages_delivered += deliver_to_available(walk->turn, walk->account, wire, walk->offline ? walk->in_sequence : 0);
-        return DONE;
+        return deliver_to_all(walk, wire);
     case MESSAGE_HEADLINE:
         deliver_to_available(walk->turn, walk->account, wire, 0);
         return DONE;

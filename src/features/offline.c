@@ -61,6 +61,7 @@ static void flood_write_row(struct turn *turn, struct session *s, int64_t sequen
 
 static void flood_end(struct turn *turn, struct flood *f) {
     f->account->flooder = NULL;
+    f->account->waiting_from = 0; /* all of it is on its way to somebody */
     handover_advance(turn, f->account);
     flood_free(turn, f);
 }
@@ -93,7 +94,8 @@ static bool on_more(struct turn *turn, struct session *s, struct stream_drain *d
 static void on_gone(struct turn *turn, struct stream_drain *drain) {
     (void)turn;
     struct flood *f = CONTAINER_OF(drain, struct flood, drain);
-    if (f->account->flooder) f->account->flooder = NULL;
+    f->account->flooder = NULL; /* what it had not reached waits on */
+    handover_wait(f->account, f->after + 1);
     flood_free(turn, f);
 }
 
@@ -118,6 +120,7 @@ static void flood_done(struct turn *turn, struct store_job *job) {
     if (job->result) LOG(LOG_ERROR, "offline-failed", F_STR("account", account_bare(f->account)), F_ERR("error", job->result));
     if (job->result || !s || f->account->flooder != s) {
         if (s && f->account->flooder == s) f->account->flooder = NULL;
+        handover_wait(f->account, f->after + 1);
         flood_free(turn, f);
         return;
     }
@@ -142,17 +145,17 @@ static enum verdict on_available(struct walk *walk) {
     struct session *s = walk->session;
     struct account *a = walk->account;
     bool wants = !s->modern && session_is_available(s) && s->priority >= 0 && !jid_some(walk->stanza.to);
-    if (!wants || a->flooder || a->offline_mark >= a->last_sequence) return PASS;
+    if (!wants || a->flooder || a->waiting_from == 0) return PASS;
     struct flood *f = calloc(1, sizeof *f);
     CHECK(f != NULL);
     f->account = a;
     f->session = s->index;
     f->session_gen = s->generation;
     f->id = a->id;
-    f->after = a->offline_mark;
+    f->after = a->waiting_from - 1 > a->offline_mark ? a->waiting_from - 1 : a->offline_mark;
     f->page = (uint32_t)walk->im->server->options.offline_page;
     a->flooder = s;
-    a->flood_at = a->offline_mark;
+    a->flood_at = f->after;
     account_job_begin(a);
     flood_read(walk->turn, f);
     return PASS;

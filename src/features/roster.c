@@ -13,7 +13,7 @@
 #include "store/roster.h"
 #include "xmpp/ns.h"
 
-enum { NAME_MAX = 1023, GROUPS_MAX = 8192 };
+enum { NAME_MAX = 1023, GROUP_MAX = 1023, GROUPS_MAX = 8192 };
 
 /* --- asking --- */
 
@@ -44,21 +44,23 @@ struct roster_set {
     bool remove;
 };
 
-static bool read_groups(struct arena *arena, const struct xml_node *item, struct str *out) {
+static enum stanza_error read_groups(struct arena *arena, const struct xml_node *item, struct str *out) {
     struct str all = STR("");
     for (const struct xml_node *g = xml_child(item, NS_ROSTER, STR("group")); g; g = xml_again(g)) {
         struct str name = xml_text(arena, g);
         struct str line = ARENA_CONCAT(arena, name, STR("\n"));
         bool is_first = all.len == 0;
-        if (!str_some(name) || str_index(name, '\n') < name.len || all.len + line.len > GROUPS_MAX) return false;
+        if (!str_some(name) || name.len > GROUP_MAX || str_index(name, '\n') < name.len || all.len + line.len > GROUPS_MAX) {
+            return STANZA_ERR_NOT_ACCEPTABLE;
+        }
         /* RFC 6121 2.3.3: a group named twice is a bad request. */
         struct str framed = ARENA_CONCAT(arena, STR("\n"), all);
         struct str needle = ARENA_CONCAT(arena, STR("\n"), line);
-        if (!is_first && memmem(framed.p, framed.len, needle.p, needle.len)) return false;
+        if (!is_first && memmem(framed.p, framed.len, needle.p, needle.len)) return STANZA_ERR_BAD_REQUEST;
         all = ARENA_CONCAT(arena, all, line);
     }
     *out = all;
-    return true;
+    return STANZA_ERR_NONE;
 }
 
 static enum stanza_error read_set(struct walk *walk, struct change *c, struct roster_set *out) {
@@ -73,8 +75,7 @@ static enum stanza_error read_set(struct walk *walk, struct change *c, struct ro
     struct str name = xml_attr(item, STR("name"));
     if (name.len > NAME_MAX) return STANZA_ERR_NOT_ACCEPTABLE;
     out->name = arena_dup(arena, name);
-    if (!read_groups(arena, item, &out->groups)) return STANZA_ERR_BAD_REQUEST;
-    return STANZA_ERR_NONE;
+    return read_groups(arena, item, &out->groups);
 }
 
 static void owe_presence(struct turn *turn, struct account *a, struct change *c, struct jid to, struct str type) {
@@ -105,6 +106,10 @@ static void decide_set(struct turn *turn, struct account *a, struct change *c) {
     if (flags & ROSTER_FROM) {
         presence_hide(turn, a, set->jid);
         owe_presence(turn, a, c, set->jid, STR("unsubscribed"));
+    }
+    if (map_get(&a->requests, jid_bare_str(set->jid))) { /* nor is what it has asked for granted */
+        change_request_gone(c, jid_bare_str(set->jid));
+        if (!(flags & ROSTER_FROM)) owe_presence(turn, a, c, set->jid, STR("unsubscribed"));
     }
     change_contact_gone(c, jid_str(set->jid));
 }

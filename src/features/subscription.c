@@ -3,6 +3,9 @@
  * whether a request of it waits; two tables below say, for each kind of stanza and direction, when it is routed or delivered and
  * what becomes of the state. What one home owes the other is recorded with the change that caused it.
  */
+#include <stdlib.h>
+
+#include "base/check.h"
 #include "base/log.h"
 #include "im/change.h"
 #include "im/deliver.h"
@@ -58,6 +61,8 @@ struct step {
     struct jid contact;      /* bare */
     struct str stanza;       /* IN: as it came */
     int64_t owed;            /* IN: the debt that it settles */
+    uint32_t session, session_gen; /* OUT: whose next stanzas wait */
+    struct pending *place;   /* IN: nothing overtakes it */
     bool pass;               /* to be routed (OUT: done by the debt) or delivered (IN) */
     bool changed;            /* the roster item */
     bool approve;            /* IN: answered `subscribed` without asking */
@@ -156,8 +161,9 @@ static void decide_in(struct turn *turn, struct account *a, struct change *c) {
 
 static void finish_out(struct turn *turn, struct account *a, struct change *c, int err) {
     const struct step *step = c->data;
-    if (err) return;
-    if (step->changed) roster_push(turn, a, jid_str(step->contact));
+    if (!err && step->changed) roster_push(turn, a, jid_str(step->contact));
+    struct session *s = session_at(a->im, step->session, step->session_gen);
+    if (s && s->stream) stream_release(turn, s->stream);
 }
 
 static void deliver_step(struct turn *turn, struct account *a, const struct step *step) {
@@ -172,15 +178,20 @@ static void deliver_step(struct turn *turn, struct account *a, const struct step
     wire_unref(&wire);
 }
 
-static void finish_in(struct turn *turn, struct account *a, struct change *c, int err) {
-    const struct step *step = c->data;
-    if (err) return;
+static void tell_in(struct turn *turn, struct account *a, const struct step *step) {
     if (step->pass) deliver_step(turn, a, step);
     if (step->changed) roster_push(turn, a, jid_str(step->contact));
     bool had = step->before & ROSTER_FROM, has = step->after & ROSTER_FROM;
     if (had && !has) presence_hide(turn, a, step->contact);
     /* Only now would this home let the contact's presence pass: it asks, rather than to be told too early. */
     if (!(step->before & ROSTER_TO) && (step->after & ROSTER_TO)) presence_ask_one(turn, a, step->contact);
+}
+
+static void finish_in(struct turn *turn, struct account *a, struct change *c, int err) {
+    const struct step *step = c->data;
+    if (!err) tell_in(turn, a, step);
+    step->place->done = true;
+    account_settle(turn, a);
 }
 
 /* --- hooks --- */
@@ -204,13 +215,27 @@ static enum verdict on_out(struct walk *walk) {
     if (!is_subscription(walk->stanza.type)) return PASS;
     struct jid contact = jid_bare(walk->stanza.to);
     if (jid_eq(contact, account_jid(walk->account))) return DROP;
-    change_start(walk->turn, walk->account, step_change(walk, contact, decide_out, finish_out));
+    struct change *c = step_change(walk, contact, decide_out, finish_out);
+    struct step *step = c->data;
+    step->session = walk->session->index;
+    step->session_gen = walk->session->generation;
+    stream_hold(walk->session->stream);
+    change_start(walk->turn, walk->account, c);
     return DROP; /* goes its own way from here */
 }
 
 static enum verdict on_in(struct walk *walk) {
     if (!is_subscription(walk->stanza.type)) return PASS;
-    change_start(walk->turn, walk->account, step_change(walk, walk->stanza.from, decide_in, finish_in));
+    unsigned state = state_of(walk->account, jid_bare_str(walk->stanza.from));
+    if (walk->target == TO_FULL && walk->stanza.type == PRESENCE_UNSUBSCRIBED && !(state & (ROSTER_TO | ROSTER_ASK))) {
+        return PASS; /* the answer to a probe of somebody who has no business to ask */
+    }
+    struct change *c = step_change(walk, walk->stanza.from, decide_in, finish_in);
+    struct step *step = c->data;
+    step->place = calloc(1, sizeof *step->place);
+    CHECK(step->place != NULL);
+    account_queue(walk->account, step->place);
+    change_start(walk->turn, walk->account, c);
     walk->owed = 0; /* settled with the change */
     return DROP;
 }

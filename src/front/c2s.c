@@ -29,7 +29,7 @@ struct c2s {
     bool opened;             /* our side of the stream */
     bool over;               /* closed, dropped or detached: no more events */
     bool closing;            /* conn_close runs */
-    bool paused, home, asked;
+    bool paused, home, asked, securing;
 };
 
 static struct c2s *c2s_of(const struct peer *peer) {
@@ -37,7 +37,7 @@ static struct c2s *c2s_of(const struct peer *peer) {
 }
 
 static struct turn *c2s_turn(const struct c2s *c) {
-    return &c->place->turn;
+    return shard_turn(c->place);
 }
 
 static const struct xml_limits *c2s_limits(const struct c2s *c) {
@@ -172,6 +172,10 @@ static bool c2s_is_full(const struct peer *peer) {
     return conn_is_full(c2s_of(peer)->conn);
 }
 
+static bool c2s_is_sending(const struct peer *peer) {
+    return conn_out_len(c2s_of(peer)->conn) > 0;
+}
+
 static void c2s_ask_drain(struct peer *peer) {
     struct c2s *c = c2s_of(peer);
     c->asked = true;
@@ -251,10 +255,22 @@ static void c2s_element(struct c2s *c, struct str bytes) {
     }
 }
 
+/* Any closing tag on the level of the stream comes here; only its own ends it. */
+static void c2s_end(struct c2s *c, struct str tag) {
+    struct str name = str_from(tag, 2);
+    name = str_first(name, name.len - 1);
+    while (name.len && strchr(" \t\r\n", name.p[name.len - 1])) name.len--;
+    if (str_eq(name, STR("stream:stream"))) {
+        c->events->end(c2s_turn(c), c->owner);
+    } else {
+        c2s_bad(c, XML_NOT_WELL_FORMED);
+    }
+}
+
 static size_t on_tcp_data(struct conn *conn, struct str bytes) {
     struct c2s *c = conn_owner(conn);
     size_t used = 0;
-    while (!c->over && !c->paused) {
+    while (!c->over && !c->paused && !c->securing) {
         size_t len = 0;
         enum xml_error error = XML_OK;
         struct str rest = str_from(bytes, used);
@@ -270,7 +286,7 @@ static size_t on_tcp_data(struct conn *conn, struct str bytes) {
         } else if (kind == XML_FRAME_ELEMENT) {
             c2s_element(c, str_first(rest, len));
         } else if (kind == XML_FRAME_END) {
-            c->events->end(c2s_turn(c), c->owner);
+            c2s_end(c, str_first(rest, len));
         }
     }
     return c->closing ? bytes.len : used;
@@ -328,6 +344,7 @@ static void on_drain(struct conn *conn) {
 
 static void on_secure(struct conn *conn) {
     struct c2s *c = conn_owner(conn);
+    c->securing = false;
     if (!c->over) c->events->secure(c2s_turn(c), c->owner);
 }
 
@@ -361,7 +378,7 @@ static void c2s_attach(struct peer *peer, struct turn *turn, const struct peer_e
 
 static const struct peer_ops c2s_ops = {
     .write = c2s_write, .pause = c2s_pause, .resume = c2s_resume, .close = c2s_close, .facts = c2s_facts,
-    .is_full = c2s_is_full, .ask_drain = c2s_ask_drain, .attach = c2s_attach, .open = c2s_open,
+    .is_full = c2s_is_full, .ask_drain = c2s_ask_drain, .is_sending = c2s_is_sending, .attach = c2s_attach, .open = c2s_open,
     .restart = c2s_restart, .ping = c2s_ping, .drop = c2s_drop,
 };
 
@@ -391,5 +408,6 @@ struct conn *c2s_conn(struct peer *peer) {
 int c2s_start_tls(struct peer *peer, struct tls_context *ctx) {
     struct c2s *c = c2s_of(peer);
     c2s_restart(peer);
+    c->securing = true; /* what stands behind the request in plain text is looked at by nobody */
     return conn_start_tls(c->conn, ctx);
 }

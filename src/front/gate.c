@@ -43,7 +43,7 @@ struct sniff {
 };
 
 static struct turn *sniff_turn(const struct sniff *s) {
-    return &s->gate->place->turn;
+    return shard_turn(s->gate->place);
 }
 
 static void sniff_free(struct sniff *s) {
@@ -60,7 +60,7 @@ static void sniff_to_login(struct sniff *s, bool websocket) {
     struct peer *peer = c2s_new(gate->server, s->conn, websocket);
     conn_detach(s->conn);
     sniff_free(s);
-    login_start(&gate->place->turn, gate, peer);
+    login_start(shard_turn(gate->place), gate, peer);
 }
 
 static void sniff_to_web(struct sniff *s) {
@@ -177,7 +177,7 @@ static size_t on_data(struct conn *conn, struct str bytes) {
     if (s->proxied) {
         size_t used = sniff_proxy(s, bytes);
         if (!s->proxied && !s->failed) {
-            s->proxied = false;
+            conn_peek(conn, false);
             if (s->speaks == SPEAKS_HTTP || s->speaks == SPEAKS_METRICS) return used; /* the head comes next */
             sniff_begin(s);
         }
@@ -224,8 +224,9 @@ static void sniff_start(struct gate *gate, struct conn *conn, enum speaks speaks
     s->next.run = sniff_on_next;
     s->timer.fire = on_sniff_time;
     list_append(&gate->sniffs, &s->link);
-    loop_timer_set(gate->place->loop, &s->timer, gate->place->turn.now_ms + gate->server->options.unauthenticated_ms);
+    loop_timer_set(gate->place->loop, &s->timer, shard_turn(gate->place)->now_ms + gate->server->options.unauthenticated_ms);
     conn_attach(conn, gate->place->loop, &sniff_ops, s);
+    conn_peek(conn, proxied); /* TLS may follow the header in the same packet: it stays in the socket */
     if (!proxied) sniff_begin(s);
 }
 
@@ -309,7 +310,7 @@ void gate_close(struct gate *gate) {
         free(gate->owners[i]);
     }
     gate->listener_count = 0;
-    logins_close(&gate->place->turn, gate);
+    logins_close(shard_turn(gate->place), gate);
     LIST_EACH(&gate->sniffs, at, after) sniff_drop(CONTAINER_OF(at, struct sniff, link));
 }
 

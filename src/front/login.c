@@ -61,7 +61,7 @@ struct login {
 };
 
 static struct turn *login_turn(const struct login *l) {
-    return &l->gate->place->turn;
+    return shard_turn(l->gate->place);
 }
 
 static const struct options *login_options(const struct login *l) {
@@ -388,6 +388,7 @@ static void login_after_lookup(struct login *l, const struct lookup_job *j) {
         l->generation = j->row.generation;
     } else { /* nobody: the same steps, and no proof will do */
         scram_fake(hash, l->gate->server->salt_secret, str_c(l->bare), &l->keys);
+        l->keys.iterations = (uint32_t)login_options(l)->iterations;
         l->generation = 0;
     }
     if (l->mechanism != MECH_PLAIN) {
@@ -584,8 +585,8 @@ static bool register_may(struct login *l) {
     l->peer->ops->facts(l->peer, &facts);
     int64_t now_ms = login_turn(l)->now_ms, hour_ms = 60 * MINUTE_MS;
     struct str prefix = throttle_prefix(name, 'r', &facts.address, false);
-    if (throttle_look(l->gate->throttle, STR("r"), hour_ms, now_ms) / 1000 >= o->registrations_total_per_hour) return false;
-    if (throttle_look(l->gate->throttle, prefix, hour_ms, now_ms) / 1000 >= o->registrations_per_hour) return false;
+    if ((throttle_look(l->gate->throttle, STR("r"), hour_ms, now_ms) + 500) / 1000 >= o->registrations_total_per_hour) return false;
+    if ((throttle_look(l->gate->throttle, prefix, hour_ms, now_ms) + 500) / 1000 >= o->registrations_per_hour) return false;
     throttle_count(l->gate->throttle, STR("r"), hour_ms, now_ms);
     throttle_count(l->gate->throttle, prefix, hour_ms, now_ms);
     return true;
@@ -676,6 +677,11 @@ static void login_remember(struct login *l, const struct xml_node *header) {
     l->lang[lang.len] = 0;
 }
 
+static bool login_from_is_ours(const struct login *l) {
+    struct jid jid;
+    return !l->from || (jid_parse(login_turn(l)->arena, str_c(l->from), &jid) == 0 && str_eq(jid_domain(jid), login_options(l)->domain));
+}
+
 static void on_header(struct turn *turn, void *owner, const struct xml_node *header, struct str default_ns) {
     struct login *l = owner;
     bool again = l->opened;
@@ -700,6 +706,8 @@ static void on_header(struct turn *turn, void *owner, const struct xml_node *hea
         login_end(l, STREAM_ERR_UNSUPPORTED_VERSION, STR_NONE);
     } else if (!str_some(to) || jid_prepare_domain(turn->arena, to, &domain) || !str_eq(domain, login_options(l)->domain)) {
         login_end(l, STREAM_ERR_HOST_UNKNOWN, STR_NONE);
+    } else if (!login_from_is_ours(l)) {
+        login_end(l, STREAM_ERR_INVALID_FROM, STR_NONE);
     } else {
         login_features(l);
     }

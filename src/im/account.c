@@ -193,7 +193,7 @@ struct load_job {
     struct account *account; /* stays: jobs > 0 */
     bool found;
     struct account_row row;
-    int64_t last_sequence;
+    int64_t last_sequence, archive_first, archive_newest;
     struct map contacts, requests, blocked; /* as they will stand in the account */
     uint16_t bare_len;
     char bare[];
@@ -225,6 +225,21 @@ static void load_clear(struct load_job *load) {
     map_drop(&load->blocked);
 }
 
+static bool load_bound(void *arg, const struct archive_row *row) {
+    *(int64_t *)arg = row->sequence;
+    return true;
+}
+
+/* The first and the newest message that a query would show. */
+static int load_bounds(struct db *db, struct load_job *load) {
+    bool complete;
+    struct archive_query query = {.account = load->row.id, .max = 1};
+    load->archive_first = load->archive_newest = 0;
+    int err = archive_query(db, &query, load_bound, &load->archive_first, &complete);
+    query.backwards = true;
+    return err ? err : archive_query(db, &query, load_bound, &load->archive_newest, &complete);
+}
+
 /* Reader thread. */
 static int load_run(struct db *db, struct store_job *job) {
     struct load_job *load = (struct load_job *)job;
@@ -236,6 +251,7 @@ static int load_run(struct db *db, struct store_job *job) {
     if (!err) err = requests_each(db, load->row.id, load_request, &load->requests);
     if (!err) err = blocked_each(db, load->row.id, load_blocked, &load->blocked);
     if (!err) err = archive_last(db, load->row.id, &load->last_sequence);
+    if (!err) err = load_bounds(db, load);
     return err;
 }
 
@@ -245,6 +261,9 @@ static void account_take_load(struct account *a, struct load_job *load) {
     a->roster_version = load->row.roster_version;
     a->offline_mark = a->mark_stored = load->row.offline_mark;
     a->last_sequence = load->last_sequence > load->row.offline_mark ? load->last_sequence : load->row.offline_mark;
+    if (a->last_sequence > a->offline_mark) a->waiting_from = a->offline_mark + 1;
+    a->archive_first = load->archive_first;
+    a->archive_newest = load->archive_newest;
     a->contacts = load->contacts;
     a->requests = load->requests;
     a->blocked = load->blocked;
@@ -444,7 +463,7 @@ static void sweep_marks(struct turn *turn, struct im *im) {
 
 void accounts_sweep(struct loop_timer *timer, int64_t now_ms) {
     struct im *im = CONTAINER_OF(timer, struct im, sweep);
-    struct turn *turn = &im->shard->turn;
+    struct turn *turn = shard_turn(im->shard);
     im_show(im);
     sweep_marks(turn, im);
     LIST_EACH(&im->idle_accounts, at, after) {

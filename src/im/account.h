@@ -64,6 +64,8 @@ struct account {
     int64_t last_sequence; /* newest archive sequence given out */
     int64_t offline_mark;  /* handed over up to here, as far as we know */
     int64_t mark_stored;   /* as the database knows it */
+    int64_t waiting_from;  /* from here on something may not have been handed to anybody; 0: no such thing */
+    int64_t archive_first, archive_newest; /* committed and visible; 0: the archive is empty */
     struct session *flooder; /* gets what was missed just now: live messages wait for it in the archive */
     int64_t flood_at;      /* how far it has come; the mark cannot pass this meanwhile */
     bool flood_missed;     /* something came while its last page was read */
@@ -96,6 +98,12 @@ struct account *account_need(struct turn *turn, struct str bare, struct msg *msg
 
 /* Strictly rising, near the wall clock: the next archive sequence. */
 int64_t account_next_sequence(struct turn *turn, struct account *a);
+
+/* A row of its archive is committed. */
+static inline void account_archived(struct account *a, int64_t sequence) {
+    if (a->archive_first == 0 || sequence < a->archive_first) a->archive_first = sequence;
+    if (sequence > a->archive_newest) a->archive_newest = sequence;
+}
 
 /* Appends to the pending list; does nothing else. */
 void account_queue(struct account *a, struct pending *p);

@@ -108,7 +108,17 @@ static uint64_t archive_origin(const struct walk *walk) {
     return hash ? hash : 1;
 }
 
+static bool is_stanza_id(const struct xml_node *child, const void *arg) {
+    (void)arg;
+    return xml_is(child, NS_SID, STR("stanza-id"));
+}
+
 enum verdict archive_stamp_out(struct walk *walk) {
+    if (xml_child(walk->stanza.el, NS_SID, STR("stanza-id"))) { /* no client makes these */
+        struct xml_node *mine = xml_copy_shallow(walk->turn->arena, walk->stanza.el);
+        xml_remove_children(mine, is_stanza_id, NULL);
+        walk->stanza.el = mine;
+    }
     if (!is_kept(&walk->stanza)) return PASS;
     struct jid to = walk->stanza.to;
     bool to_oneself = !jid_some(to) || jid_bare_eq(to, account_jid(walk->account));
@@ -193,6 +203,7 @@ static void keep_done(struct turn *turn, struct store_job *job) {
     k->result = job->result;
     if (k->result == 0) {
         im_of(turn)->messages_kept++;
+        if (!(k->entry.in.flags & ARCHIVE_HIDDEN)) account_archived(a, k->entry.in.sequence);
     } else if (k->result != ERR_EXISTS) { /* sent again: it stands in both archives, and was delivered */
         LOG(LOG_ERROR, "archive-failed", F_STR("account", account_bare(a)), F_ERR("error", k->result));
         struct walk walk;
@@ -200,7 +211,7 @@ static void keep_done(struct turn *turn, struct store_job *job) {
         router_refuse(&walk, iq_error_of(k->result), STR("The message could not be stored. Try again later."));
     }
     struct jid sender = jid_trusted(k->entry.in.peer);
-    router_decided(turn, &k->origin, sender, k->entry.out.sequence);
+    router_decided(turn, &k->origin, sender, k->entry.out.sequence, k->result == 0 && k->entry.out.account);
     k->pending.done = true;
     account_settle(turn, a); /* frees it, in its turn */
 }

@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "base/log.h"
+#include "im/archive.h"
 #include "im/handover.h"
 #include "im/session.h"
 #include "xmpp/ns.h"
@@ -78,6 +79,20 @@ static bool is_true(struct str value) {
     return str_eq(value, STR("true")) || str_eq(value, STR("1"));
 }
 
+static void bound_edge(struct turn *turn, const struct account *a, struct xml_node *metadata, struct str name, int64_t sequence) {
+    struct xml_node *edge = xml_add(turn->arena, metadata, STR_NONE, name);
+    xml_set(turn->arena, edge, STR("id"), archive_id(turn, a, sequence));
+    xml_set(turn->arena, edge, STR("timestamp"), datetime_format(turn->arena, sequence));
+}
+
+/* What the archive holds (XEP-0313 section 6); empty when it is. */
+static void bound_metadata(struct turn *turn, const struct account *a, struct xml_node *bound) {
+    struct xml_node *metadata = xml_add(turn->arena, bound, NS_MAM, STR("metadata"));
+    if (a->archive_first == 0) return;
+    bound_edge(turn, a, metadata, STR("start"), a->archive_first);
+    bound_edge(turn, a, metadata, STR("end"), a->archive_newest);
+}
+
 struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xml_node *request, const struct xml_node *bind) {
     uint64_t user_agent = user_agent_hash(stream, request);
     struct str tag = xml_child_text(turn->arena, bind, NS_BIND2, STR("tag"));
@@ -89,6 +104,7 @@ struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xm
     s->modern = true; /* it catches up by the archive */
     handover_all(turn, stream->account);
     struct xml_node *bound = xml_new(turn->arena, NS_BIND2, STR("bound"));
+    bound_metadata(turn, stream->account, bound);
     const struct xml_node *enable = xml_child(bind, NS_SM, STR("enable"));
     if (enable) xml_append(bound, sm_enable(turn, s, is_true(xml_attr(enable, STR("resume")))));
     return bound;

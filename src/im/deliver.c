@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "im/archive.h"
+#include "im/handover.h"
 #include "im/router.h"
 #include "im/session.h"
 #include "xmpp/ns.h"
@@ -66,9 +67,9 @@ static void deliver_bounce(struct turn *turn, const struct stanza *stanza) {
     router_send(turn, error, stanza->from);
 }
 
-void deliver_again(struct turn *turn, struct account *a, struct wire *wire, int64_t sequence, bool lost) {
+void deliver_again(struct turn *turn, struct account *a, struct str full, struct wire *wire, int64_t sequence, bool lost) {
     struct buf bytes = BUF_INIT;
-    wire_write(wire, account_bare(a), &bytes);
+    wire_write(wire, full, &bytes);
     struct str copy = arena_dup(turn->arena, buf_str(&bytes));
     buf_free(&bytes);
     struct xml_scope scope = {.default_ns = STR_NONE};
@@ -82,7 +83,7 @@ void deliver_again(struct turn *turn, struct account *a, struct wire *wire, int6
         struct xml_node *late = xml_copy_shallow(turn->arena, el);
         delay_add(turn, late, server_domain(a->im), sequence);
         struct wire *again = wire_from(late);
-        deliver_to_available(turn, a, again, sequence);
+        if (deliver_to_available(turn, a, again, sequence) == 0) handover_wait(a, sequence);
         wire_unref(&again);
     }
 }

@@ -12,8 +12,8 @@ unsigned deliver_to_available(struct turn *turn, struct account *account, struct
 unsigned deliver_presence(struct turn *turn, struct account *account, struct wire *wire, const struct session *except);
 /* To one session, by the same rule as above for floods. */
 void deliver_to(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
-/* What a session that ended had not acknowledged. `lost`: nobody else has that archived message. */
-void deliver_again(struct turn *turn, struct account *account, struct wire *wire, int64_t sequence, bool lost);
+/* What a session (`full`) that ended had not acknowledged. `lost`: nobody else has that archived message. */
+void deliver_again(struct turn *turn, struct account *account, struct str full, struct wire *wire, int64_t sequence, bool lost);
 /* The walk's stanza as bytes for sessions: with its stanza-id if it is archived. The caller unrefs. */
 struct wire *deliver_wire(struct walk *walk);
 /* <delay/> of a moment, said by `from`. */

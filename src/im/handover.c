@@ -36,9 +36,10 @@ void handover_begin(struct account *a, int64_t sequence) {
 
 /* The mark follows the acknowledged head. */
 void handover_advance(struct turn *turn, struct account *a) {
+    int64_t limit = a->flooder ? a->flood_at : a->waiting_from ? a->waiting_from - 1 : INT64_MAX;
     while (!list_empty(&a->handovers)) {
         struct handover *h = CONTAINER_OF(a->handovers.next, struct handover, link);
-        if (!h->acked || (a->flooder && h->sequence > a->flood_at)) return;
+        if (!h->acked || h->sequence > limit) return;
         account_mark(turn, a, h->sequence);
         list_remove(&h->link);
         free(h);
@@ -65,5 +66,10 @@ void handover_all(struct turn *turn, struct account *a) {
         list_remove(at);
         free(CONTAINER_OF(at, struct handover, link));
     }
+    a->waiting_from = 0;
     account_mark(turn, a, a->last_sequence);
+}
+
+void handover_wait(struct account *a, int64_t sequence) {
+    if (a->waiting_from == 0 || sequence < a->waiting_from) a->waiting_from = sequence;
 }

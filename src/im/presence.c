@@ -31,12 +31,13 @@ static bool presence_is_wanted(const struct account *a, struct jid from) {
     return false;
 }
 
-void presence_arrived(struct turn *turn, struct account *a, struct jid from, struct wire *wire) {
-    if (account_blocks(a, from) || !presence_is_wanted(a, from)) return;
+void presence_arrived(struct turn *turn, struct account *a, struct jid from, struct wire *wire, bool is_farewell) {
+    /* A farewell may come when the subscription has ended already, and because of that. */
+    if (account_blocks(a, from) || !(is_farewell || presence_is_wanted(a, from))) return;
     deliver_presence(turn, a, wire, NULL);
 }
 
-static void presence_to(struct turn *turn, struct account *a, struct jid to, struct wire *wire) {
+static void presence_to(struct turn *turn, struct account *a, struct jid to, enum fan_kind kind, struct wire *wire) {
     if (account_blocks(a, to)) return;
     if (jid_bare_eq(to, account_jid(a))) {
         struct session *s = session_by_resource(a, jid_resource(to));
@@ -44,14 +45,14 @@ static void presence_to(struct turn *turn, struct account *a, struct jid to, str
         return;
     }
     struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
-    fan_begin(fan, turn, FAN_PRESENCE, jid_trusted(account_bare(a)), wire);
+    fan_begin(fan, turn, kind, account_jid(a), wire);
     fan_add(fan, jid_bare_str(to));
     fan_end(fan);
 }
 
 static void presence_one(struct turn *turn, struct account *a, struct jid to, struct str type, struct str from) {
     struct wire *wire = wire_from(presence_node(turn, type, from));
-    presence_to(turn, a, to, wire);
+    presence_to(turn, a, to, FAN_FAREWELL, wire);
     wire_unref(&wire);
 }
 
@@ -60,7 +61,7 @@ static unsigned presence_of_all(struct turn *turn, struct account *a, struct jid
     LIST_EACH(&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (!session_is_available(s) || str_eq(session_full(s), jid_str(to))) continue;
-        presence_to(turn, a, to, s->presence);
+        presence_to(turn, a, to, FAN_PRESENCE, s->presence);
         count++;
     }
     return count;
@@ -70,7 +71,7 @@ void presence_probed(struct turn *turn, struct account *a, struct jid from) {
     if (account_blocks(a, from)) return;
     if (!account_shows_presence_to(a, from)) {
         struct xml_node *el = presence_node(turn, STR("unsubscribed"), account_bare(a));
-        router_send(turn, xml_set(turn->arena, el, STR("to"), jid_bare_str(from)), jid_bare(from));
+        router_send(turn, xml_set(turn->arena, el, STR("to"), jid_str(from)), from);
         return;
     }
     if (presence_of_all(turn, a, from) == 0 && !jid_bare_eq(from, account_jid(a))) {
@@ -94,7 +95,7 @@ void presence_hide(struct turn *turn, struct account *a, struct jid contact) {
 void presence_broadcast(struct turn *turn, struct session *s, struct wire *wire) {
     struct account *a = s->account;
     struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
-    fan_begin(fan, turn, FAN_PRESENCE, session_jid(s), wire);
+    fan_begin(fan, turn, session_is_available(s) ? FAN_PRESENCE : FAN_FAREWELL, session_jid(s), wire);
     size_t at = 0;
     for (const struct contact *c; (c = map_next(&a->contacts, &at));) {
         if ((c->flags & ROSTER_FROM) && !account_blocks(a, jid_trusted(contact_jid(c)))) fan_add(fan, contact_jid(c));
@@ -155,6 +156,7 @@ void presence_leave(struct turn *turn, struct session *s, const struct xml_node 
     wire_unref(&s->presence);
     struct wire *wire = wire_from(el);
     presence_broadcast(turn, s, wire);
+    session_send(turn, s, wire, 0); /* section 4.5.2: also to the one that said so */
     wire_unref(&wire);
 }
 

@@ -9,7 +9,7 @@
 #include "im/hook.h"
 
 /* Somebody's presence for this account's sessions. Dropped when it is blocked or nobody asked to see it. */
-void presence_arrived(struct turn *turn, struct account *account, struct jid from, struct wire *wire);
+void presence_arrived(struct turn *turn, struct account *account, struct jid from, struct wire *wire, bool is_farewell);
 /* Somebody asks: the presence of every available session, or unavailable, or `unsubscribed` to those who may not know. */
 void presence_probed(struct turn *turn, struct account *account, struct jid from);
 

@@ -133,12 +133,13 @@ void router_forward(struct walk *walk) {
     router_post(turn, m, to);
 }
 
-void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence) {
+void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence, bool archived) {
     if (!(origin->flags & ORIGIN_KEPT)) return;
     struct str bare = jid_bare_str(sender);
     struct msg_decided *m = msg_new(MSG_DECIDED, sizeof *m + bare.len, 0);
     m->origin = *origin;
     m->out_sequence = out_sequence;
+    m->archived = archived;
     m->bare_len = (uint16_t)bare.len;
     memcpy(m->bare, bare.p, bare.len);
     m->msg.from = turn->shard->index;
@@ -149,6 +150,7 @@ void router_on_decided(struct turn *turn, struct msg *msg) {
     struct msg_decided *m = (struct msg_decided *)msg;
     struct im *im = im_of(turn);
     struct account *a = account_find(im, str_of(m->bare, m->bare_len));
+    if (a && m->archived) account_archived(a, m->out_sequence);
     if (a) { /* it cannot have left while its message was pending */
         LIST_EACH(&a->pending, at, after) {
             struct pending *p = CONTAINER_OF(at, struct pending, link);
@@ -251,8 +253,8 @@ static void router_nobody(struct walk *walk) {
         struct xml_node *el = xml_new(walk->turn->arena, NS_CLIENT, STR("presence"));
         xml_set(walk->turn->arena, el, STR("type"), STR("unsubscribed"));
         xml_set(walk->turn->arena, el, STR("from"), jid_bare_str(s->to));
-        xml_set(walk->turn->arena, el, STR("to"), jid_bare_str(s->from));
-        router_send(walk->turn, el, jid_bare(s->from));
+        xml_set(walk->turn->arena, el, STR("to"), jid_str(s->from));
+        router_send(walk->turn, el, s->from);
     }
 }
 
@@ -285,7 +287,7 @@ static void router_settle_debt(struct walk *walk) {
 
 /* The walk did not reach the store: its fate is known now. */
 static void router_settle_in(struct walk *walk) {
-    router_decided(walk->turn, &walk->origin, walk->stanza.from, walk->out_sequence);
+    router_decided(walk->turn, &walk->origin, walk->stanza.from, walk->out_sequence, false);
     if (walk->owed) router_settle_debt(walk);
 }
 
@@ -370,9 +372,9 @@ void fan_end(struct fan *fan) {
 
 static void fan_target(struct turn *turn, const struct msg_fan *m, struct jid from, struct str bare) {
     struct account *a = account_find(im_of(turn), bare);
-    if (m->kind == FAN_PRESENCE) {
+    if (m->kind != FAN_PROBE) {
         /* Who is not in memory has no sessions, and who is being loaded will ask. */
-        if (a && a->state == ACCOUNT_READY) presence_arrived(turn, a, from, m->wire);
+        if (a && a->state == ACCOUNT_READY) presence_arrived(turn, a, from, m->wire, m->kind == FAN_FAREWELL);
     } else if (a && a->state == ACCOUNT_READY && a->id) {
         presence_probed(turn, a, from);
     } else {

@@ -24,11 +24,12 @@ struct msg_decided {
     struct msg msg;
     struct origin origin;
     int64_t out_sequence;
+    bool archived;     /* the sender's archive has it now */
     uint16_t bare_len;
     char bare[]; /* the sender */
 };
 
-enum fan_kind { FAN_PRESENCE, FAN_PROBE };
+enum fan_kind { FAN_PRESENCE, FAN_FAREWELL /* unavailable */, FAN_PROBE };
 
 /* One presence (or a probe) for many accounts of one shard. */
 struct msg_fan {
@@ -54,7 +55,7 @@ enum verdict router_refuse(struct walk *walk, enum stanza_error error, struct st
 /* OUT: sends the walk on to the recipient's home. */
 void router_forward(struct walk *walk);
 /* IN: the fate is settled: tells the sender's home if it waits. */
-void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence);
+void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence, bool archived);
 
 /* Fan-out of presence from an account to the bare addresses that `next` gives, one message per shard. */
 struct fan {

@@ -108,9 +108,11 @@ static void session_reroute(struct turn *turn, struct session *s) {
     for (uint32_t i = 0; s->sm && i != s->sm->sent - s->sm->acked; i++) {
         const struct sm_item *item = &s->sm->items[(s->sm->head + i) % s->sm->cap];
         bool lost = item->sequence ? handover_failed(a, item->sequence) : false;
-        deliver_again(turn, a, item->wire, item->sequence, lost);
+        deliver_again(turn, a, session_full(s), item->wire, item->sequence, lost);
     }
-    for (uint32_t i = 0; i < s->unproven_count; i++) handover_failed(a, s->unproven[i]);
+    for (uint32_t i = 0; i < s->unproven_count; i++) {
+        if (handover_failed(a, s->unproven[i])) handover_wait(a, s->unproven[i]);
+    }
 }
 
 static void session_leave(struct turn *turn, struct session *s) {
@@ -218,7 +220,7 @@ void session_decided(struct turn *turn, struct session *s, uint32_t number) {
 
 static void on_acking(struct loop_deferred *deferred) {
     struct session *s = CONTAINER_OF(deferred, struct session, acking);
-    struct turn *turn = &s->account->im->shard->turn;
+    struct turn *turn = shard_turn(s->account->im->shard);
     if (s->overflowed) {
         session_end(turn, s, STREAM_ERR_RESOURCE_CONSTRAINT, STR("Too much waits to be acknowledged."));
         return;
@@ -260,6 +262,11 @@ static void session_keep_unproven(struct session *s, int64_t sequence) {
     }
     s->unproven[s->unproven_count++] = sequence;
     if (s->unproven_asked == 0 && s->stream) stream_wake(s->stream, PROOF_MS);
+}
+
+void session_proven_all(struct turn *turn, struct session *s) {
+    s->unproven_asked = s->unproven_count;
+    session_proven(turn, s);
 }
 
 void session_proven(struct turn *turn, struct session *s) {

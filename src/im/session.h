@@ -106,6 +106,9 @@ struct origin session_origin(const struct turn *turn, const struct session *sess
 /* Everything written so far was received (the answer to our ping). */
 void session_proven(struct turn *turn, struct session *session);
 
+/* All that was ever written: its client has taken leave in order, with nothing left to send. */
+void session_proven_all(struct turn *turn, struct session *session);
+
 /* --- sm.c --- */
 /* <enable/>, <r/>, <a/>; true when the element was of stream management. */
 bool sm_receive(struct turn *turn, struct session *session, const struct xml_node *el);

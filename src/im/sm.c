@@ -120,9 +120,13 @@ bool sm_acknowledge(struct turn *turn, struct session *s, uint32_t h) {
 
 static void sm_too_high(struct turn *turn, struct stream *stream, uint32_t h, uint32_t sent) {
     /* XEP-0198 section 4: undefined-condition with handled-count-too-high. */
-    (void)h;
     struct str text = arena_printf(turn->arena, "You acknowledged %u stanzas, but only %u were sent.", h, sent);
-    stream_fail(turn, stream, STREAM_ERR_UNDEFINED_CONDITION, text);
+    struct xml_node *error = stream_error_node(turn->arena, STREAM_ERR_UNDEFINED_CONDITION, text);
+    struct xml_node *why = xml_add(turn->arena, error, NS_SM, STR("handled-count-too-high"));
+    xml_set(turn->arena, why, STR("h"), sm_number(turn, h));
+    xml_set(turn->arena, why, STR("send-count"), sm_number(turn, sent));
+    stream_write(turn, stream, error);
+    stream_fail(turn, stream, STREAM_ERR_NONE, STR_NONE);
 }
 
 /* --- elements --- */
@@ -187,7 +191,7 @@ bool sm_receive(struct turn *turn, struct session *s, const struct xml_node *el)
 static void on_expiry(struct loop_timer *timer, int64_t now_ms) {
     (void)now_ms;
     struct sm *sm = CONTAINER_OF(timer, struct sm, expiry);
-    struct turn *turn = &sm->session->account->im->shard->turn;
+    struct turn *turn = shard_turn(sm->session->account->im->shard);
     session_end(turn, sm->session, STREAM_ERR_NONE, STR_NONE);
 }
 

@@ -28,6 +28,14 @@ void stream_write(struct turn *turn, struct stream *stream, const struct xml_nod
     (void)turn;
 }
 
+/* An element that waits; its bytes as they will be parsed again. */
+struct held {
+    struct held *next;
+    size_t len;
+    uint32_t bytes_len;
+    char bytes[];
+};
+
 /* --- large answers --- */
 
 static void stream_drain_go(struct turn *turn, struct stream *stream) {
@@ -63,6 +71,11 @@ void stream_drain_add(struct turn *turn, struct session *session, struct stream_
 /* --- the end --- */
 
 static void stream_free(struct turn *turn, struct stream *stream) {
+    if (stream->freed) *stream->freed = true;
+    for (struct held *h = stream->held, *after; h; h = after) {
+        after = h->next;
+        free(h);
+    }
     for (struct stream_drain *d = stream->drains, *next; d; d = next) {
         next = d->next;
         d->gone(turn, d);
@@ -104,7 +117,7 @@ static void stream_abandon(struct turn *turn, struct stream *stream, enum stream
 /* --- dead peers and rates --- */
 
 void stream_wake(struct stream *stream, int64_t within_ms) {
-    int64_t due = stream->im->shard->turn.now_ms + within_ms;
+    int64_t due = shard_turn(stream->im->shard)->now_ms + within_ms;
     if (stream->timer.due_ms == 0 || stream->timer.due_ms > due) loop_timer_set(stream->im->shard->loop, &stream->timer, due);
 }
 
@@ -135,11 +148,11 @@ static void refill(struct stream *stream, int64_t now_ms) {
 
 static void on_timer(struct loop_timer *timer, int64_t now_ms) {
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
-    struct turn *turn = &stream->im->shard->turn;
+    struct turn *turn = shard_turn(stream->im->shard);
     const struct options *o = stream_options(stream);
     if (stream->paused) {
         stream->paused = false;
-        stream->peer->ops->resume(stream->peer);
+        if (stream->holds == 0) stream->peer->ops->resume(stream->peer);
     }
     stream_prove(turn, stream);
     struct peer_facts facts;
@@ -305,10 +318,7 @@ static void stream_unbound(struct turn *turn, struct stream *stream, struct xml_
     }
 }
 
-static void on_element(struct turn *turn, void *owner, struct xml_node *el, size_t len) {
-    struct stream *stream = owner;
-    stream->asked = false;
-    stream_take(turn, stream, len);
+static void stream_dispatch(struct turn *turn, struct stream *stream, struct xml_node *el, size_t len) {
     enum stanza_kind kind;
     if (!stream->session) {
         stream_unbound(turn, stream, el);
@@ -319,9 +329,58 @@ static void on_element(struct turn *turn, void *owner, struct xml_node *el, size
     }
 }
 
+static void held_add(struct turn *turn, struct stream *stream, const struct xml_node *el, size_t len) {
+    struct str bytes = xml_string(turn->arena, el, STR_NONE);
+    struct held *h = malloc(sizeof *h + bytes.len);
+    CHECK(h != NULL);
+    *h = (struct held){.len = len, .bytes_len = (uint32_t)bytes.len};
+    memcpy(h->bytes, bytes.p, bytes.len);
+    if (!stream->held) stream->held_end = &stream->held;
+    *stream->held_end = h;
+    stream->held_end = &h->next;
+}
+
+void stream_hold(struct stream *stream) {
+    stream->holds++;
+    stream->peer->ops->pause(stream->peer);
+}
+
+void stream_release(struct turn *turn, struct stream *stream) {
+    if (stream->holds == 0 || --stream->holds > 0) return;
+    bool freed = false;
+    stream->freed = &freed;
+    while (stream->held && stream->holds == 0) {
+        struct held *h = stream->held;
+        stream->held = h->next;
+        struct xml_scope scope = {.default_ns = STR_NONE};
+        struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
+        struct xml_node *el;
+        struct str bytes = arena_dup(turn->arena, str_of(h->bytes, h->bytes_len));
+        size_t len = h->len;
+        free(h);
+        if (xml_parse(turn->arena, bytes, &scope, &limits, &el) == XML_OK) stream_dispatch(turn, stream, el, len);
+        if (freed) return;
+    }
+    stream->freed = NULL;
+    if (stream->holds == 0 && !stream->paused) stream->peer->ops->resume(stream->peer);
+}
+
+static void on_element(struct turn *turn, void *owner, struct xml_node *el, size_t len) {
+    struct stream *stream = owner;
+    stream->asked = false;
+    stream_take(turn, stream, len);
+    if (stream->holds) {
+        held_add(turn, stream, el, len);
+    } else {
+        stream_dispatch(turn, stream, el, len);
+    }
+}
+
 static void on_end(struct turn *turn, void *owner) {
     struct stream *stream = owner;
     if (stream->session) {
+        /* A client that leaves in order has read what had left us; what has not may be lost. */
+        if (!stream->peer->ops->is_sending(stream->peer)) session_proven_all(turn, stream->session);
         session_end(turn, stream->session, STREAM_ERR_NONE, STR_NONE);
     } else {
         stream_close(turn, stream, STREAM_ERR_NONE, STR_NONE);

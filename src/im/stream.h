@@ -30,6 +30,9 @@ struct stream {
     struct session *session; /* NULL: not bound */
     bool sasl2, opened, ending, asked; /* asked: a ping is out */
     bool paused;
+    uint8_t holds;           /* something that was sent must take effect before what came after it is looked at */
+    struct held *held, **held_end; /* elements that wait for that */
+    bool *freed;             /* where to tell that it has been freed */
     bool success_due;        /* SASL success is not yet written */
     struct session *resuming; /* waits until that session has nothing undecided */
     struct msg_adopt *adopt; /* until the success is written */
@@ -53,6 +56,9 @@ void stream_fail(struct turn *turn, struct stream *stream, enum stream_error err
 void stream_wake(struct stream *stream, int64_t within_ms);
 /* sm.c: the session is this stream's now; writes the answer (nested in <success/> or not). */
 void stream_resumed(struct turn *turn, struct stream *stream, struct session *session, struct xml_node *resumed);
+/* What comes from now on waits until the release (a change of subscriptions is at the store). */
+void stream_hold(struct stream *stream);
+void stream_release(struct turn *turn, struct stream *stream);
 /* Costs beyond one stanza's: fan-out. */
 void stream_charge(struct stream *stream, uint32_t stanzas);
 

@@ -44,6 +44,7 @@ enum { AWAKE, SLEEPING };
 struct loop {
     int epoll_fd;
     int64_t now_ms, wall_us;
+    bool simulated; /* they are set by loop_simulate alone */
     struct epoll_event batch[BATCH_MAX];
     int batch_at, batch_len;
 
@@ -70,6 +71,7 @@ static int64_t clock_us(clockid_t clock) {
 }
 
 static void loop_clocks_read(struct loop *loop) {
+    if (loop->simulated) return;
     loop->now_ms = clock_us(CLOCK_MONOTONIC) / 1000;
     loop->wall_us = clock_us(CLOCK_REALTIME);
 }
@@ -80,6 +82,13 @@ int64_t loop_now_ms(const struct loop *loop) {
 
 int64_t loop_wall_us(const struct loop *loop) {
     return loop->wall_us;
+}
+
+void loop_simulate(struct loop *loop, int64_t now_ms, int64_t wall_us) {
+    if (!loop->simulated) loop->base_ms = now_ms;
+    loop->simulated = true;
+    loop->now_ms = now_ms;
+    loop->wall_us = wall_us;
 }
 
 /* --- life --- */

@@ -64,5 +64,7 @@ void loop_sleeping(struct loop *loop);
 /* Of this turn, CLOCK_MONOTONIC in ms; and wall-clock microseconds since 1970. */
 int64_t loop_now_ms(const struct loop *loop);
 int64_t loop_wall_us(const struct loop *loop);
+/* Tests: from the first call on, which comes before any timer is set, it is whatever time this says; turns are busy. */
+void loop_simulate(struct loop *loop, int64_t now_ms, int64_t wall_us);
 
 #endif
