@@ -147,10 +147,10 @@ describe('kept for later', () => {
 
   test('normal messages and those to a full JID that is gone', async () => {
     const [a, b] = await stage.accounts('alice', 'bob');
-    const bob = await stage.signIn(b);
+    const bob = await stage.signIn(b, { sm: true });
     bob.sends`<message to='${a.jid}' id='n'><body>normal</body></message>`;
     bob.sends`<message to='${a.jid}/gone' type='chat' id='g'><body>chat</body></message>`;
-    await bob.ping();
+    await bob.allAcked();
     const alice = await stage.signIn(a, { presence: true });
     expect(await flood(alice, bob)).toEqual(['normal', 'chat']);
   });
@@ -177,6 +177,34 @@ describe('kept for later', () => {
     await two.pick(x`<presence from='${two}'/>`);
     const got = [...(await flood(one, two)), ...(await flood(two, one))];
     expect([...new Set(got)].sort()).toEqual(['one', 'three', 'two']);
+  });
+
+  test.each(['another', 'oneself'])('what comes from %s while they come is neither lost nor early', async (whom) => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    const bob = await stage.signIn(b, { sm: true });
+    const n = 120;
+    for (let i = 0; i < n; i++) bob.sends`<message to='${a.jid}' type='chat' id='n${i}'><body>${i}</body></message>`;
+    await bob.allAcked();
+    const alice = await stage.signIn(a);
+    const sender = whom === 'oneself' ? alice : bob;
+    alice.send('<presence/>');
+    sender.sends`<message to='${alice}' type='chat' id='live'><body>live</body></message>`;
+    await alice.until(() => alice.history.some((e) => e.attr('id') === 'live'), 'the live message', 10_000);
+    await alice.until(() => alice.history.filter((e) => e.name === 'message').length > n, 'all of them', 10_000);
+    const got = alice.history.filter((e) => e.name === 'message').map((e) => e.child('body')?.text);
+    expect(got).toEqual([...Array.from({ length: n }, (_, i) => String(i)), 'live']);
+  });
+
+  test('what was delivered to one session does not come to the next as news', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    const bob = await stage.signIn(b, { sm: true });
+    const one = await stage.signIn(a, { resource: 'one', presence: true, sm: true });
+    await say(bob, a.jid, 'seen');
+    await one.pick("<message type='chat' id='seen'/>");
+    one.ack();
+    await one.ping();
+    const two = await stage.signIn(a, { resource: 'two', presence: true });
+    expect(await flood(two, one)).toEqual([]);
   });
 
   test('many, more than a page of them, in order', async () => {
