@@ -211,7 +211,9 @@ static void keep_done(struct turn *turn, struct store_job *job) {
         router_refuse(&walk, iq_error_of(k->result), STR("The message could not be stored. Try again later."));
     }
     struct jid sender = jid_trusted(k->entry.in.peer);
-    router_decided(turn, &k->origin, sender, k->entry.out.sequence, k->result == 0 && k->entry.out.account);
+    bool stands = k->result == 0 || k->result == ERR_EXISTS;
+    enum fate fate = !stands ? FATE_REFUSED : k->result == 0 && k->entry.out.account ? FATE_ARCHIVED : FATE_STORED;
+    router_decided(turn, &k->origin, sender, k->entry.out.sequence, fate);
     k->pending.done = true;
     account_settle(turn, a); /* frees it, in its turn */
 }

@@ -133,24 +133,51 @@ void router_forward(struct walk *walk) {
     router_post(turn, m, to);
 }
 
-void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence, bool archived) {
+void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence, enum fate fate) {
     if (!(origin->flags & ORIGIN_KEPT)) return;
     struct str bare = jid_bare_str(sender);
     struct msg_decided *m = msg_new(MSG_DECIDED, sizeof *m + bare.len, 0);
     m->origin = *origin;
     m->out_sequence = out_sequence;
-    m->archived = archived;
+    m->fate = fate;
     m->bare_len = (uint16_t)bare.len;
     memcpy(m->bare, bare.p, bare.len);
     m->msg.from = turn->shard->index;
     shard_post(turn->shard->hub->places[origin->shard], &m->msg);
 }
 
+/* A refusal counts when its error is queued for the sender; and that may have to wait for what came in before it. */
+struct refusal {
+    struct pending pending;
+    struct origin origin;
+};
+
+static void refusal_tell(struct turn *turn, const struct origin *origin) {
+    struct session *s = session_at(im_of(turn), origin->session, origin->session_gen);
+    if (s) session_decided(turn, s, origin->number);
+}
+
+static void on_refusal(struct turn *turn, struct account *account, struct pending *pending) {
+    struct refusal *r = CONTAINER_OF(pending, struct refusal, pending);
+    (void)account;
+    refusal_tell(turn, &r->origin);
+    free(r);
+}
+
+static void refusal_queue(struct account *account, const struct origin *origin) {
+    struct refusal *r = calloc(1, sizeof *r);
+    CHECK(r != NULL);
+    r->pending.done = true;
+    r->pending.proceed = on_refusal;
+    r->origin = *origin;
+    account_queue(account, &r->pending);
+}
+
 void router_on_decided(struct turn *turn, struct msg *msg) {
     struct msg_decided *m = (struct msg_decided *)msg;
     struct im *im = im_of(turn);
     struct account *a = account_find(im, str_of(m->bare, m->bare_len));
-    if (a && m->archived) account_archived(a, m->out_sequence);
+    if (a && m->fate == FATE_ARCHIVED) account_archived(a, m->out_sequence);
     if (a) { /* it cannot have left while its message was pending */
         LIST_EACH(&a->pending, at, after) {
             struct pending *p = CONTAINER_OF(at, struct pending, link);
@@ -161,8 +188,11 @@ void router_on_decided(struct turn *turn, struct msg *msg) {
         }
         account_settle(turn, a);
     }
-    struct session *s = session_at(im, m->origin.session, m->origin.session_gen);
-    if (s) session_decided(turn, s, m->origin.number);
+    if (m->fate == FATE_REFUSED && a && !account_is_settled(a)) {
+        refusal_queue(a, &m->origin);
+    } else {
+        refusal_tell(turn, &m->origin);
+    }
     free(m);
 }
 
@@ -287,7 +317,7 @@ static void router_settle_debt(struct walk *walk) {
 
 /* The walk did not reach the store: its fate is known now. */
 static void router_settle_in(struct walk *walk) {
-    router_decided(walk->turn, &walk->origin, walk->stanza.from, walk->out_sequence, false);
+    router_decided(walk->turn, &walk->origin, walk->stanza.from, walk->out_sequence, FATE_REFUSED);
     if (walk->owed) router_settle_debt(walk);
 }
 

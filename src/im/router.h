@@ -19,12 +19,15 @@ struct msg_stanza {
     char text[];
 };
 
+/* REFUSED: an error, if there is one, was sent before this. STORED: now or when it was sent before. ARCHIVED: the sender's archive has it now. */
+enum fate { FATE_REFUSED, FATE_STORED, FATE_ARCHIVED };
+
 /* A stanza's fate, told to the sender's home. */
 struct msg_decided {
     struct msg msg;
     struct origin origin;
     int64_t out_sequence;
-    bool archived;     /* the sender's archive has it now */
+    enum fate fate;
     uint16_t bare_len;
     char bare[]; /* the sender */
 };
@@ -55,7 +58,7 @@ enum verdict router_refuse(struct walk *walk, enum stanza_error error, struct st
 /* OUT: sends the walk on to the recipient's home. */
 void router_forward(struct walk *walk);
 /* IN: the fate is settled: tells the sender's home if it waits. */
-void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence, bool archived);
+void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence, enum fate fate);
 
 /* Fan-out of presence from an account to the bare addresses that `next` gives, one message per shard. */
 struct fan {
