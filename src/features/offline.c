@@ -48,6 +48,8 @@ static void flood_write_row(struct turn *turn, struct session *s, int64_t sequen
     struct xml_scope scope = {.default_ns = STR_NONE};
     struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
     struct xml_node *el;
+    a->flood_at = sequence;
+    if (handover_is_held(a, sequence)) return; /* it came by its full address while this one waited */
     if (xml_parse(arena, stanza, &scope, &limits, &el) != XML_OK) return;
     struct xml_node *id = xml_add(arena, el, NS_SID, STR("stanza-id"));
     xml_set(arena, id, STR("by"), account_bare(a));
@@ -56,7 +58,6 @@ static void flood_write_row(struct turn *turn, struct session *s, int64_t sequen
     struct wire *wire = wire_from(el);
     session_send(turn, s, wire, sequence);
     wire_unref(&wire);
-    a->flood_at = sequence;
 }
 
 static void flood_end(struct turn *turn, struct flood *f) {

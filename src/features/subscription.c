@@ -172,7 +172,7 @@ static void deliver_step(struct turn *turn, struct account *a, const struct step
     struct wire *wire = wire_from(el);
     LIST_EACH(&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
-        bool is_for = step->type == PRESENCE_SUBSCRIBE ? session_is_available(s) : s->interested;
+        bool is_for = session_is_available(s) || (s->interested && step->type != PRESENCE_SUBSCRIBE);
         if (is_for) session_send(turn, s, wire, 0);
     }
     wire_unref(&wire);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "front/connections.h"
+#include "front/throttle.h"
 #include "front/web.h"
 
 enum { TURN_BYTES = 64 * 1024 };
@@ -75,6 +76,7 @@ int front_new(struct server *server, struct front **out) {
     front->server = server;
     server->front = front;
     pthread_mutex_init(&front->tls_lock, NULL);
+    front->throttle = throttle_new();
     front_limits(front);
     int err = net_set_parse(server->options.proxies, &front->proxies);
     if (err) LOG(LOG_ERROR, "proxies-bad", F_STR("value", server->options.proxies));
@@ -94,6 +96,7 @@ void front_free(struct front **slot) {
     struct front *front = *slot;
     if (!front) return;
     web_files_free(&front->files);
+    throttle_free(&front->throttle);
     net_set_free(&front->proxies);
     tls_context_unref(&front->tls);
     pthread_mutex_destroy(&front->tls_lock);

@@ -19,6 +19,7 @@ struct front {
     pthread_mutex_t tls_lock; /* a swap is rare, a handshake is not short */
     struct tls_context *tls;
     struct net_set *proxies;
+    struct throttle *throttle; /* failures and registrations by prefix and account */
     struct conn_limits unauthenticated, authenticated, http;
     struct web_files *files;
     struct gate *gates[16];

@@ -296,7 +296,7 @@ struct gate *gate_new(struct front *front, struct shard *place) {
     gate->place = place;
     list_init(&gate->logins);
     list_init(&gate->sniffs);
-    gate->throttle = throttle_new();
+    gate->throttle = front->throttle;
     gate->sweep.fire = on_sweep;
     place->front = gate;
     loop_timer_set(place->loop, &gate->sweep, loop_now_ms(place->loop) + SWEEP_MS);
@@ -316,7 +316,6 @@ void gate_close(struct gate *gate) {
 
 void gate_free(struct gate **gate) {
     if (!*gate) return;
-    throttle_free(&(*gate)->throttle);
     free(*gate);
     *gate = NULL;
 }

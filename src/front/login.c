@@ -127,8 +127,12 @@ static bool login_is_secret(const struct login *l) {
     return login_options(l)->plaintext == PLAINTEXT_LOOPBACK && !facts.address.proxied && net_address_is_loopback(&facts.address);
 }
 
+/* PLAIN shows the password: under TLS only, and only if the operator wants it. */
 static bool login_offers(const struct login *l, enum mechanism m) {
-    return m != MECH_PLAIN || login_options(l)->sasl_plain;
+    struct peer_facts facts;
+    if (m != MECH_PLAIN) return true;
+    l->peer->ops->facts(l->peer, &facts);
+    return facts.tls && login_options(l)->sasl_plain;
 }
 
 static void add_mechanisms(const struct login *l, struct arena *arena, struct xml_node *parent, struct str ns) {

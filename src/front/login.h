@@ -14,7 +14,7 @@ struct gate {
     void *owners[8];             /* of the listeners */
     unsigned listener_count;
     struct link logins, sniffs;  /* connections that are not signed in */
-    struct throttle *throttle;   /* failures and registrations by prefix and account */
+    struct throttle *throttle;   /* front's */
     struct loop_timer sweep;
     unsigned next_shard;         /* where the next HTTP connection goes */
     bool closing;

@@ -1,10 +1,11 @@
 /*
- * throttle.c: decaying counters by name, on one gate. Each halves in its time; one that has fallen below a twentieth of an event is forgotten. The
+ * throttle.c: decaying counters by name, shared by all gates under a mutex. Each halves in its time; one that has fallen below a twentieth of an event is forgotten. The
  * table is bounded: when it is full, sweeping early costs a stranger's count, never service.
  */
 #include "front/throttle.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,12 +22,14 @@ struct entry {
 };
 
 struct throttle {
+    pthread_mutex_t lock; /* failures and registrations are rare */
     struct map entries;
 };
 
 struct throttle *throttle_new(void) {
     struct throttle *t = calloc(1, sizeof *t);
     CHECK(t != NULL);
+    pthread_mutex_init(&t->lock, NULL);
     return t;
 }
 
@@ -35,6 +38,7 @@ void throttle_free(struct throttle **t) {
     size_t at = 0;
     for (void *e; (e = map_next(&(*t)->entries, &at));) free(e);
     map_free(&(*t)->entries);
+    pthread_mutex_destroy(&(*t)->lock);
     free(*t);
     *t = NULL;
 }
@@ -45,14 +49,26 @@ static double decayed(const struct entry *e, int64_t now_ms) {
 
 int64_t throttle_look(struct throttle *t, struct str name, int64_t half_ms, int64_t now_ms) {
     (void)half_ms;
+    pthread_mutex_lock(&t->lock);
     const struct entry *e = map_get(&t->entries, name);
-    return e ? (int64_t)(decayed(e, now_ms) * 1000) : 0;
+    int64_t count = e ? (int64_t)(decayed(e, now_ms) * 1000) : 0;
+    pthread_mutex_unlock(&t->lock);
+    return count;
 }
 
-int64_t throttle_count(struct throttle *t, struct str name, int64_t half_ms, int64_t now_ms) {
+static void entries_sweep(struct throttle *t, int64_t now_ms) {
+    size_t at = 0;
+    for (struct entry *e; (e = map_next(&t->entries, &at));) {
+        if (decayed(e, now_ms) >= 0.05) continue;
+        map_remove(&t->entries, str_of(e->name, e->len));
+        free(e);
+    }
+}
+
+static int64_t entry_count(struct throttle *t, struct str name, int64_t half_ms, int64_t now_ms) {
     struct entry *e = map_get(&t->entries, name);
     if (!e) {
-        if (t->entries.count >= ENTRIES_MAX) throttle_sweep(t, now_ms);
+        if (t->entries.count >= ENTRIES_MAX) entries_sweep(t, now_ms);
         if (t->entries.count >= ENTRIES_MAX) return 1000;
         e = calloc(1, sizeof *e + name.len);
         CHECK(e != NULL);
@@ -67,13 +83,17 @@ int64_t throttle_count(struct throttle *t, struct str name, int64_t half_ms, int
     return (int64_t)(e->count * 1000);
 }
 
+int64_t throttle_count(struct throttle *t, struct str name, int64_t half_ms, int64_t now_ms) {
+    pthread_mutex_lock(&t->lock);
+    int64_t count = entry_count(t, name, half_ms, now_ms);
+    pthread_mutex_unlock(&t->lock);
+    return count;
+}
+
 void throttle_sweep(struct throttle *t, int64_t now_ms) {
-    size_t at = 0;
-    for (struct entry *e; (e = map_next(&t->entries, &at));) {
-        if (decayed(e, now_ms) >= 0.05) continue;
-        map_remove(&t->entries, str_of(e->name, e->len));
-        free(e);
-    }
+    pthread_mutex_lock(&t->lock);
+    entries_sweep(t, now_ms);
+    pthread_mutex_unlock(&t->lock);
 }
 
 struct str throttle_prefix(char out[40], char kind, const struct net_address *a, bool wide) {

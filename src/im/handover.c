@@ -70,6 +70,11 @@ void handover_all(struct turn *turn, struct account *a) {
     account_mark(turn, a, a->last_sequence);
 }
 
+bool handover_is_held(const struct account *a, int64_t sequence) {
+    const struct handover *h = handover_find(a, sequence);
+    return h && (h->acked || h->holders > 0);
+}
+
 void handover_wait(struct account *a, int64_t sequence) {
     if (a->waiting_from == 0 || sequence < a->waiting_from) a->waiting_from = sequence;
 }

@@ -22,6 +22,8 @@ void handover_done(struct turn *turn, struct account *account, int64_t sequence)
 bool handover_failed(struct account *account, int64_t sequence);
 /* Moves the mark over what is acknowledged (again, when a flood has ended). */
 void handover_advance(struct turn *turn, struct account *account);
+/* Some client has it, or has it on the way. */
+bool handover_is_held(const struct account *account, int64_t sequence);
 /* Nobody has it: it waits for a client that is given what it missed. */
 void handover_wait(struct account *account, int64_t sequence);
 /* A client that reads archives has come: everything up to now is its own business. */

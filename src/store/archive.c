@@ -98,7 +98,7 @@ static void walk_begin(struct walk *w, struct db *db, const struct archive_query
     db_bind_int(s, 1, q->account);
     db_bind_int(s, 2, range.lo);
     db_bind_int(s, 3, range.hi);
-    db_bind_int(s, 4, q->offline ? ARCHIVE_OFFLINE | ARCHIVE_OUT : ARCHIVE_HIDDEN);
+    db_bind_int(s, 4, q->offline ? ARCHIVE_OFFLINE : ARCHIVE_HIDDEN);
     db_bind_int(s, 5, q->offline ? ARCHIVE_OFFLINE : 0);
     if (one_peer) db_bind_int(s, 6, archive_peer_hash(q->with));
     w->s = s;

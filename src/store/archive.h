@@ -39,7 +39,7 @@ struct archive_query {
     int64_t after, before;  /* exclusive; 0: none */
     bool backwards;         /* the last `max` of the range instead of the first; still delivered oldest first */
     uint32_t max;
-    bool offline;           /* only rows with ARCHIVE_OFFLINE that came in (hand-over), hidden ones too */
+    bool offline;           /* only rows with ARCHIVE_OFFLINE (they came in, be it from oneself), hidden ones too */
 };
 
 struct archive_row {
