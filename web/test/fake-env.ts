@@ -47,6 +47,8 @@ export class FakeBrowser {
   private readonly locks = new FakeLocks();
   private serial = 0;
   readonly wake = new Set<(why: 'online' | 'offline' | 'visible') => void>();
+  readonly hide = new Set<() => void>();
+  readonly stash = new Map<string, string>();
 
   constructor(
     readonly server: FakeServer,
@@ -77,7 +79,15 @@ export class FakeBrowser {
         this.wake.add(callback);
         return () => this.wake.delete(callback);
       },
-      onHide: () => () => {},
+      onHide: (callback) => {
+        this.hide.add(callback);
+        return () => this.hide.delete(callback);
+      },
+      stash: {
+        getItem: (key) => this.stash.get(key) ?? null,
+        setItem: (key, value) => void this.stash.set(key, value),
+        removeItem: (key) => void this.stash.delete(key),
+      },
       persist: () => {},
     };
   }

@@ -518,6 +518,25 @@ describe('other devices and tabs', () => {
     await app.close();
   });
 
+  it('a draft of the last moment survives the page', async () => {
+    const session = await signIn();
+    session.setDraft(BEN, 'half a th');
+    for (const hide of browser.hide) hide();
+    // What a page that dies right now leaves behind.
+    const left = new Map(browser.stash);
+    expect([...left.values()].join()).toContain('half a th');
+    await session.settled();
+    await until(() => browser.stash.size === 0, 'written, so no longer stashed');
+    await session.send(BEN, 'something else');
+    await app.close();
+    for (const [key, value] of left) browser.stash.set(key, value);
+    const again = await reload();
+    expect(again.chat(BEN).draft.value).toBe('half a th');
+    expect(browser.stash.size).toBe(0);
+    await again.signOut();
+    await app.close();
+  });
+
   it('a second tab follows, acts through the first, and takes over when that one closes', async () => {
     const first = await signIn();
     const other = new ConfabApp(browser.env());

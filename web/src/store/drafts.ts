@@ -1,12 +1,18 @@
-// What stands unsent in the composers: shown at once, written a moment later, and at the latest when the page goes away.
+// What stands unsent in the composers: shown at once, written a moment later. A page that goes away does not live to see
+// a transaction end, so what is not written by then is stashed where one call is enough, and written at the next start.
 import type { AccountDb } from '../db/schema';
 import { Batch } from './batch';
 import type { Change } from './changes';
+import type { Env } from './env';
 
 const DELAY_MS = 300;
 
+export const stashName = (own: string) => `confab:drafts:${own}`;
+
 export class Drafts {
   private readonly waiting = new Map<string, string>();
+  /** On its way to the disk. */
+  private readonly leaving = new Map<string, string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private writing: Promise<void> = Promise.resolve();
 
@@ -14,7 +20,41 @@ export class Drafts {
     private readonly db: AccountDb,
     private readonly own: string,
     private readonly emit: (changes: readonly Change[]) => void,
+    private readonly stash: Env['stash'],
   ) {}
+
+  /** Before the chats are read: writes what the last page could not. */
+  async recover(): Promise<void> {
+    const left = this.stashed();
+    if (left.size === 0) return;
+    for (const [chat, text] of left) this.waiting.set(chat, text);
+    await this.idle();
+    this.clearStash(left);
+  }
+
+  /** The page may be about to go. */
+  hide(): void {
+    const all = new Map([...this.stashed(), ...this.leaving, ...this.waiting]);
+    if (all.size > 0) this.stash?.setItem(stashName(this.own), JSON.stringify([...all]));
+    this.flush();
+    // It may stay after all; then the disk has it and the stash must not bring it back later.
+    void this.writing.then(() => this.clearStash(all));
+  }
+
+  private stashed(): Map<string, string> {
+    try {
+      return new Map(JSON.parse(this.stash?.getItem(stashName(this.own)) ?? '[]') as [string, string][]);
+    } catch {
+      return new Map();
+    }
+  }
+
+  /** Takes out what has been written; another tab may have added something since. */
+  private clearStash(written: ReadonlyMap<string, string>): void {
+    const left = [...this.stashed()].filter(([chat, text]) => written.get(chat) !== text);
+    if (left.length > 0) this.stash?.setItem(stashName(this.own), JSON.stringify(left));
+    else this.stash?.removeItem(stashName(this.own));
+  }
 
   set(chat: string, text: string): void {
     this.waiting.set(chat, text);
@@ -24,6 +64,7 @@ export class Drafts {
   /** The text was sent: nothing of it may come back. */
   drop(chat: string): void {
     this.waiting.delete(chat);
+    this.leaving.delete(chat);
   }
 
   flush(): void {
@@ -32,6 +73,7 @@ export class Drafts {
     const list = [...this.waiting];
     this.waiting.clear();
     if (list.length === 0) return;
+    for (const [chat, text] of list) this.leaving.set(chat, text);
     const write = () =>
       Batch.run(this.db, this.own, async (batch) => {
         for (const [address, text] of list) {
@@ -41,6 +83,7 @@ export class Drafts {
           batch.touch(chat);
         }
       }).then((changes) => {
+        for (const [chat, text] of list) if (this.leaving.get(chat) === text) this.leaving.delete(chat);
         // What was typed meanwhile is newer than what was written.
         this.emit(changes.filter((c) => c.kind !== 'chat' || !this.waiting.has(c.row.address)));
       });

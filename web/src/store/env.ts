@@ -22,6 +22,8 @@ export interface Env {
   onWake(callback: (why: 'online' | 'offline' | 'visible') => void): () => void;
   /** Calls back when the page may be about to go away. */
   onHide(callback: () => void): () => void;
+  /** Keeps a few words at once, where the database would need more time than a page has that is being left. */
+  stash: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined;
   /** Asks the browser not to throw the cache away. */
   persist(): void;
 }
@@ -59,6 +61,15 @@ function uuid(): string {
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** Absent where the browser forbids it; then a draft of the last third of a second may be lost. */
+function storage(): Storage | undefined {
+  try {
+    return localStorage;
+  } catch {
+    return undefined;
+  }
 }
 
 function listen(target: EventTarget, type: string, handler: () => void): () => void {
@@ -102,6 +113,7 @@ export function browserEnv(): Env {
         for (const stop of stops) stop();
       };
     },
+    stash: storage(),
     persist: () => void navigator.storage?.persist?.().catch(() => {}),
   };
 }

@@ -9,7 +9,7 @@ import type { ScramKeys } from '../xmpp/scram';
 import { checkPassword, SOFTWARE } from './access';
 import { Batch } from './batch';
 import type { Change } from './changes';
-import { Drafts } from './drafts';
+import { Drafts, stashName } from './drafts';
 import type { Env } from './env';
 import { fail, requestFailure } from './failures';
 import { holeBelow } from './history';
@@ -116,9 +116,10 @@ export class AccountSession implements Session {
   private async open(): Promise<void> {
     const { address } = this;
     this.db = await openAccountDb(address);
-    this.drafts = new Drafts(this.db, address, (changes) => this.emit(changes));
+    this.drafts = new Drafts(this.db, address, (changes) => this.emit(changes), this.options.env.stash);
+    await this.drafts.recover();
     await this.load();
-    this.stopHide = this.options.env.onHide(() => this.drafts.flush());
+    this.stopHide = this.options.env.onHide(() => this.drafts.hide());
     this.state.ready.value = true;
     if (this.closed) return;
     this.tabs.join();
@@ -409,6 +410,7 @@ export class AccountSession implements Session {
     this.tabs.tell({ type: 'forgotten' });
     await this.close();
     await this.options.forget(this.address);
+    this.options.env.stash?.removeItem(stashName(this.address));
     await deleteAccountDb(this.address);
   }
 

@@ -62,11 +62,12 @@ export class Tabs<M> {
 
   /** Tells all other tabs. */
   tell(event: M): void {
-    if (!this.closed) this.post({ type: 'event', event });
+    this.post({ type: 'event', event });
   }
 
   /** Has the leader do something: here, if this tab leads. */
   call<T>(method: string, ...args: unknown[]): Promise<T> {
+    if (this.closed) return Promise.resolve(this.options.noAnswer as T);
     if (this.leading) return this.options.onCall(method, args) as Promise<T>;
     return new Promise((resolve) => {
       const id = this.options.env.newId();
@@ -107,7 +108,7 @@ export class Tabs<M> {
       case 'call':
         if (this.leading) {
           const value = await this.options.onCall(m.method, m.args).catch(() => this.options.noAnswer);
-          if (!this.closed) this.post({ type: 'reply', id: m.id, value });
+          this.post({ type: 'reply', id: m.id, value });
         }
         break;
       case 'reply':
@@ -129,6 +130,6 @@ export class Tabs<M> {
   }
 
   private post(m: Wire<M>): void {
-    this.channel.postMessage(m);
+    if (!this.closed) this.channel.postMessage(m);
   }
 }

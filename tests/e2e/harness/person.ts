@@ -1,0 +1,149 @@
+// A person before the app. Everything is found as a person finds it: by the words on the screen or their names for a
+// screen reader. Waits are for conditions, never for a time.
+
+import type { BrowserContext, Locator, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import type { Link } from './link.ts';
+
+export type Mark = 'sending' | 'sent' | 'delivered' | 'read' | 'failed';
+
+/** What a browser says by itself when a connection breaks: the tests break them on purpose. */
+const EXPECTED = /WebSocket connection to|net::ERR_|Failed to load resource/;
+
+export class Person {
+  page!: Page;
+  name = '';
+  jid = '';
+
+  constructor(
+    readonly context: BrowserContext,
+    readonly link: Link,
+    private readonly domain: string,
+    private readonly complaints: string[],
+  ) {}
+
+  /** A new tab with the app, which becomes the one that the person uses. */
+  async open(hash = ''): Promise<Page> {
+    const page = await this.context.newPage();
+    page.on('pageerror', (error) => this.complaints.push(`${this.name}: ${error.message}`));
+    page.on('console', (line) => {
+      if (line.type() === 'error' && !EXPECTED.test(line.text())) this.complaints.push(`${this.name}: ${line.text()}`);
+    });
+    this.page = page;
+    await page.goto(this.link.url + hash);
+    await page.locator('.app, .signin').waitFor();
+    return page;
+  }
+
+  async leave(): Promise<void> {
+    await this.context.close();
+    await this.link.close();
+  }
+
+  button(name: string | RegExp): Locator {
+    return this.page.getByRole('button', { name, exact: typeof name === 'string' });
+  }
+
+  // ---- signing in ----
+
+  async fillSignIn(address: string, password: string): Promise<void> {
+    await this.page.getByLabel('Address').fill(address);
+    await this.page.getByRole('textbox', { name: 'Password' }).fill(password);
+    await this.button('Sign in').click();
+  }
+
+  async signIn(name: string, password: string): Promise<void> {
+    await this.fillSignIn(name, password);
+    await this.signedIn(name);
+  }
+
+  async signedIn(name: string): Promise<void> {
+    this.name = name;
+    this.jid = `${name}@${this.domain}`;
+    await this.online();
+  }
+
+  async register(name: string, password: string): Promise<void> {
+    await this.button('Create an account').click();
+    await this.page.getByLabel('Your name on this server').fill(name);
+    await this.page.getByRole('textbox', { name: 'Password' }).fill(password);
+    await this.button('Create account').click();
+    await this.signedIn(name);
+  }
+
+  /** The connection stands: the server knows of this session. */
+  async online(): Promise<void> {
+    await this.page.locator('.app:not(.away)').waitFor();
+  }
+
+  // ---- getting about ----
+
+  async go(to: 'Chats' | 'People' | 'Settings'): Promise<void> {
+    await this.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: new RegExp(`^${to}`) }).click();
+  }
+
+  row(name: string): Locator {
+    return this.page.locator('.list .row', { hasText: name });
+  }
+
+  async chatWith(name: string): Promise<void> {
+    await this.row(name).click();
+    await this.composer.waitFor();
+  }
+
+  async section(title: string): Promise<void> {
+    await this.go('Settings');
+    await this.page
+      .getByRole('navigation', { name: 'Sections of the settings' })
+      .getByRole('link', { name: new RegExp(`^${title}`) })
+      .click();
+  }
+
+  // ---- the chat ----
+
+  get composer(): Locator {
+    return this.page.locator('.composer textarea');
+  }
+
+  get log(): Locator {
+    return this.page.locator('.log');
+  }
+
+  async say(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press('Enter');
+  }
+
+  message(text: string): Locator {
+    return this.page.locator('.msg', { has: this.page.locator('.text', { hasText: text }) });
+  }
+
+  async sees(text: string): Promise<void> {
+    await this.message(text).last().waitFor();
+  }
+
+  /** How far a message of one's own has come. */
+  async mark(text: string, mark: Mark): Promise<void> {
+    await this.message(text).locator(`.mark-${mark}`).waitFor();
+  }
+
+  /** The texts in the log as drawn, oldest first. */
+  async texts(): Promise<string[]> {
+    return this.page.locator('.msg .text').evaluateAll((all) =>
+      all.map((text) =>
+        [...text.childNodes]
+          .filter((node) => !(node instanceof Element && node.classList.contains('meta')))
+          .map((node) => node.textContent)
+          .join(''),
+      ),
+    );
+  }
+
+  async titled(pattern: RegExp): Promise<void> {
+    await expect.poll(() => this.page.title()).toMatch(pattern);
+  }
+
+  async toast(text: string | RegExp): Promise<void> {
+    await this.page.locator('.toast', { hasText: text }).first().waitFor();
+  }
+}
