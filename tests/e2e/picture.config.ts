@@ -1,0 +1,6 @@
+// The README's picture, made anew: npm run picture
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: { include: ['e2e/picture.ts'], testTimeout: 120_000, hookTimeout: 60_000 },
+});
