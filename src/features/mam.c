@@ -148,8 +148,19 @@ static void mam_done(struct turn *turn, struct store_job *job) {
     stream_drain_add(turn, s, &q->drain);
 }
 
+/*
+ * What gets its place after the query is not for this page: it may be committed before something older is (they are written by different
+ * homes), and who then reads on behind it would never see the older one.
+ */
+static void page_bound(struct mam_query *q) {
+    int64_t last = account_settled_to(q->account);
+    if (last == 0) last = 1; /* before all times; 0 would mean no bound */
+    if (q->query.to == 0 || q->query.to > last) q->query.to = last;
+}
+
 static void on_turn_to_read(struct turn *turn, struct account *account, struct pending *pending) {
     struct mam_query *q = CONTAINER_OF(pending, struct mam_query, pending);
+    page_bound(q);
     q->job.kind = STORE_READ;
     q->job.slot = account->slot;
     q->job.run = mam_run;
@@ -211,15 +222,6 @@ static enum stanza_error read_page(struct turn *turn, struct mam_query *q, const
     return STANZA_ERR_NONE;
 }
 
-/*
- * Places given from now on are not for this page: one of them may be committed before an older one is (they are written by different
- * homes), and who then reads on behind it would never see the older one.
- */
-static void page_bound(struct mam_query *q) {
-    int64_t last = q->account->last_sequence ? q->account->last_sequence : 1; /* 0 would mean: no bound */
-    if (q->query.to == 0 || q->query.to > last) q->query.to = last;
-}
-
 static void on_query(struct walk *walk) {
     struct turn *turn = walk->turn;
     struct mam_query *q = calloc(1, sizeof *q);
@@ -240,7 +242,6 @@ static void on_query(struct walk *walk) {
     struct str id = xml_attr(payload, STR("queryid"));
     q->query_id = id.p ? arena_dup(q->arena, id) : STR_NONE;
     q->later = iq_defer(walk);
-    page_bound(q);
     walk->session->modern = true;
     handover_all(turn, walk->account);
     q->pending.done = true;

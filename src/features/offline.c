@@ -21,7 +21,7 @@ struct flood {
     struct stream_drain drain;
     struct account *account;
     uint32_t session, session_gen;
-    int64_t id, after;
+    int64_t id, after, to;
     uint32_t page;
     bool complete, draining;
     struct buf rows;
@@ -111,7 +111,7 @@ static bool flood_take_row(void *arg, const struct archive_row *row) {
 static int flood_run(struct db *db, struct store_job *job) {
     struct flood *f = (struct flood *)job;
     buf_clear(&f->rows);
-    struct archive_query query = {.account = f->id, .after = f->after, .max = f->page, .offline = true};
+    struct archive_query query = {.account = f->id, .after = f->after, .to = f->to, .max = f->page, .offline = true};
     return archive_query(db, &query, flood_take_row, f, &f->complete);
 }
 
@@ -133,6 +133,7 @@ static void flood_done(struct turn *turn, struct store_job *job) {
 
 static void flood_read(struct turn *turn, struct flood *f) {
     f->account->flood_missed = false;
+    f->to = account_settled_to(f->account); /* what is committed but not delivered yet comes in its turn */
     f->job.kind = STORE_READ;
     f->job.slot = f->account->slot;
     f->job.run = flood_run;

@@ -381,6 +381,14 @@ void account_settle(struct turn *turn, struct account *a) {
     account_rest(turn, a);
 }
 
+int64_t account_settled_to(const struct account *a) {
+    LIST_EACH(&a->pending, at, after) {
+        const struct pending *p = CONTAINER_OF(at, struct pending, link);
+        if (p->sequence) return p->sequence - 1;
+    }
+    return a->last_sequence;
+}
+
 void account_exclusive(struct turn *turn, struct account *a, struct exclusive *e) {
     if (a->writing) {
         list_append(&a->exclusive, &e->link);

@@ -109,6 +109,8 @@ static inline void account_archived(struct account *a, int64_t sequence) {
 void account_queue(struct account *a, struct pending *p);
 /* Runs what is done at the head of the list. */
 void account_settle(struct turn *turn, struct account *a);
+/* Every place in the archive up to this one is committed (or void), and what came in there has been delivered. */
+int64_t account_settled_to(const struct account *a);
 /* True when nothing waits: what is not kept may be delivered at once. */
 static inline bool account_is_settled(const struct account *a) {
     return list_empty(&a->pending);
