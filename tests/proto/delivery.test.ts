@@ -177,13 +177,13 @@ describe.each([
   });
 
   test('iq: service-unavailable', async () => {
-    const cast = await recipient(...priorities);
-    const { back } = await outcome(
-      cast,
-      x`<iq type='get' id='q' to='${cast.account.jid}'><query xmlns='urn:example:unknown'/></iq>`,
+    const { sender, account, resources } = await recipient(...priorities);
+    await sender.fails(
+      sender.iq('get', "<query xmlns='urn:example:unknown'/>", account.jid),
+      'cancel',
+      'service-unavailable',
     );
-    expect(back.length).toBe(1);
-    await cast.sender.fails(back[0]!, 'cancel', 'service-unavailable');
+    for (const r of resources) await r.receivesNothing(sender);
   });
 });
 

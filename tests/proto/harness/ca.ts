@@ -1,7 +1,7 @@
 // A certificate authority for one test run, and a certificate of it for the domain: real clients want real trust.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,6 +17,9 @@ export function makeCa(domain: string): TestCa {
   const dir = mkdtempSync(join(tmpdir(), 'confab-ca-'));
   const folder = mkdtempSync(join(tmpdir(), 'confab-trust-'));
   const at = (name: string) => join(dir, name);
+  process.once('exit', () => {
+    for (const d of [dir, folder]) rmSync(d, { recursive: true, force: true });
+  });
   const ca = join(folder, 'ca.pem');
   const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];

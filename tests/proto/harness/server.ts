@@ -151,6 +151,19 @@ export class Server {
       throw new Error(`confabd ended with ${code ?? by} on SIGTERM\n${this.log.slice(-4000)}`);
   }
 
+  /** The death of a process is heard of a little later than its sockets are gone: a refused connection tells it at once. */
+  async noticeDeath(): Promise<void> {
+    const child = this.child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const probe = net.connect({ port: this.ports.c2s, host: '127.0.0.1' });
+    const refused = await new Promise<boolean>((resolve) => {
+      probe.on('connect', () => resolve(false));
+      probe.on('error', () => resolve(true));
+    });
+    probe.destroy();
+    if (refused && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+
   /** Nothing that a test sends may end the server (promise 7). */
   checkAlive(): void {
     const child = this.child;

@@ -119,6 +119,7 @@ export class Stage {
 
   async endOfTest(): Promise<void> {
     for (const c of this.clients.splice(0)) c.kill();
+    await this.server.noticeDeath();
     try {
       this.server.checkAlive();
     } catch (err) {
