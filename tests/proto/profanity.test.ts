@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, test } from 'vitest';
+import { afterAll, afterEach, describe, test } from 'vitest';
 import { type Account, makeCa, useServer, x } from './harness/index.ts';
 
 const DOMAIN = 'chat.example';
@@ -75,6 +75,7 @@ class Profanity {
 }
 
 let open: Profanity[] = [];
+afterAll(() => ca.remove());
 afterEach(() => {
   for (const p of open) p.end();
   open = [];

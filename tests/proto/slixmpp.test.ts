@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Account, makeCa, useServer, x } from './harness/index.ts';
 
 const DOMAIN = 'chat.example';
@@ -78,7 +78,10 @@ const endAll = () => {
   for (const s of all.splice(0)) s.child.kill();
 };
 afterEach(endAll);
-afterAll(endAll);
+afterAll(() => {
+  endAll();
+  ca.remove();
+});
 
 describe.skipIf(!installed).each(['starttls', 'direct'] as const)('slixmpp over %s', (how) => {
   test('signs in and talks with another client, both ways', async () => {
@@ -124,6 +127,7 @@ describe.skipIf(!installed)('slixmpp', () => {
     const [a] = await stage.accounts('alice');
     const other = makeCa(DOMAIN);
     const slix = new Slix(a, 'starttls', other.ca);
+    onTestFinished(() => other.remove());
     await slix.sees('bad_certificate').catch(() => slix.sees('disconnected'));
     expect(slix.events.filter((e) => e.event === 'started')).toEqual([]);
   });

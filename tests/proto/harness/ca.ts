@@ -11,15 +11,16 @@ export interface TestCa {
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
+  remove(): void;
 }
 
 export function makeCa(domain: string): TestCa {
   const dir = mkdtempSync(join(tmpdir(), 'confab-ca-'));
   const folder = mkdtempSync(join(tmpdir(), 'confab-trust-'));
   const at = (name: string) => join(dir, name);
-  process.once('exit', () => {
+  const remove = () => {
     for (const d of [dir, folder]) rmSync(d, { recursive: true, force: true });
-  });
+  };
   const ca = join(folder, 'ca.pem');
   const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
@@ -58,5 +59,5 @@ export function makeCa(domain: string): TestCa {
     at('server.pem'),
   );
   openssl('rehash', folder);
-  return { folder, ca, certificate: at('server.pem'), key: at('server.key') };
+  return { folder, ca, certificate: at('server.pem'), key: at('server.key'), remove };
 }
