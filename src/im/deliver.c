@@ -67,9 +67,11 @@ static void deliver_bounce(struct turn *turn, const struct stanza *stanza) {
     router_send(turn, error, stanza->from);
 }
 
-void deliver_again(struct turn *turn, struct account *a, struct str full, struct wire *wire, int64_t sequence, bool lost) {
+void deliver_again(struct turn *turn, struct account *a, struct str full, const struct sm_item *item, bool lost) {
+    if (!item->request && !(item->sequence && lost)) return;
+    int64_t sequence = item->sequence;
     struct buf bytes = BUF_INIT;
-    wire_write(wire, full, &bytes);
+    wire_write(item->wire, full, &bytes);
     struct str copy = arena_dup(turn->arena, buf_str(&bytes));
     buf_free(&bytes);
     struct xml_scope scope = {.default_ns = STR_NONE};
@@ -77,9 +79,9 @@ void deliver_again(struct turn *turn, struct account *a, struct str full, struct
     struct stanza stanza;
     if (xml_parse(turn->arena, copy, &scope, &a->im->server->limits, &el) != XML_OK) return;
     if (stanza_read(turn->arena, el, &stanza) != STANZA_ERR_NONE) return;
-    if (stanza.kind == STANZA_IQ && !stanza_is_answer(&stanza) && jid_some(stanza.from)) {
+    if (item->request) {
         deliver_bounce(turn, &stanza);
-    } else if (stanza.kind == STANZA_MESSAGE && sequence && lost) {
+    } else {
         struct xml_node *late = xml_copy_shallow(turn->arena, el);
         delay_add(turn, late, server_domain(a->im), sequence);
         struct wire *again = wire_from(late);

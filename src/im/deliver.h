@@ -13,7 +13,7 @@ unsigned deliver_presence(struct turn *turn, struct account *account, struct wir
 /* To one session, by the same rule as above for floods. */
 void deliver_to(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
 /* What a session (`full`) that ended had not acknowledged. `lost`: nobody else has that archived message. */
-void deliver_again(struct turn *turn, struct account *account, struct str full, struct wire *wire, int64_t sequence, bool lost);
+void deliver_again(struct turn *turn, struct account *account, struct str full, const struct sm_item *item, bool lost);
 /* The walk's stanza as bytes for sessions: with its stanza-id if it is archived. The caller unrefs. */
 struct wire *deliver_wire(struct walk *walk);
 /* <delay/> of a moment, said by `from`. */

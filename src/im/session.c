@@ -108,7 +108,7 @@ static void session_reroute(struct turn *turn, struct session *s) {
     for (uint32_t i = 0; s->sm && i != s->sm->sent - s->sm->acked; i++) {
         const struct sm_item *item = &s->sm->items[(s->sm->head + i) % s->sm->cap];
         bool lost = item->sequence ? handover_failed(a, item->sequence) : false;
-        deliver_again(turn, a, session_full(s), item->wire, item->sequence, lost);
+        deliver_again(turn, a, session_full(s), item, lost);
     }
     for (uint32_t i = 0; i < s->unproven_count; i++) {
         if (handover_failed(a, s->unproven[i])) handover_wait(a, s->unproven[i]);

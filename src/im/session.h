@@ -36,6 +36,7 @@ struct sm_fate {
 struct sm_item {
     struct wire *wire;
     int64_t sequence; /* of the archive row that it hands over; 0: none */
+    uint64_t request; /* a request that somebody waits to have answered: its name; 0: none */
 };
 
 struct session {
@@ -117,6 +118,9 @@ struct xml_node *sm_enable(struct turn *turn, struct session *session, bool resu
 void sm_keep(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
 /* False: h is impossible (handled-count-too-high); the stream must end. */
 bool sm_acknowledge(struct turn *turn, struct session *session, uint32_t h);
+/* What was sent last is a request of that name (not 0), to be answered with an error if the session ends first; and: its client has answered. */
+void sm_asked(struct session *session, uint64_t request);
+void sm_answered(struct session *session, uint64_t request);
 uint32_t sm_handled(const struct session *session);
 void sm_await(struct session *session, uint32_t number);    /* its fate is open */
 void sm_decided(struct turn *turn, struct session *session, uint32_t number);

@@ -77,7 +77,7 @@ static void sm_push(struct sm *sm, struct wire *wire, int64_t sequence) {
         sm->head = 0;
         sm->cap = cap;
     }
-    sm->items[(sm->head + count) % sm->cap] = (struct sm_item){wire_ref(wire), sequence};
+    sm->items[(sm->head + count) % sm->cap] = (struct sm_item){wire_ref(wire), sequence, 0};
     sm->sent++;
     sm->bytes += wire->len;
 }
@@ -94,6 +94,19 @@ void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t se
     session_write(turn, s, wire);
     /* The first of a burst asks at once, so that the sender of a message soon knows; a burst asks now and then. */
     if (sm->sent - sm->asked >= ASK_EVERY || sm->asked == sm->acked) sm_ask(turn, s);
+}
+
+void sm_asked(struct session *s, uint64_t request) {
+    struct sm *sm = s->sm;
+    if (sm && sm->sent != sm->acked) sm->items[(sm->head + sm->sent - sm->acked - 1) % sm->cap].request = request;
+}
+
+void sm_answered(struct session *s, uint64_t request) {
+    struct sm *sm = s->sm;
+    for (uint32_t i = 0; sm && i != sm->sent - sm->acked; i++) {
+        struct sm_item *item = &sm->items[(sm->head + i) % sm->cap];
+        if (item->request == request) item->request = 0;
+    }
 }
 
 bool sm_acknowledge(struct turn *turn, struct session *s, uint32_t h) {
