@@ -5,6 +5,8 @@
 #include "im/account.h"
 #include "im/hook.h"
 
+struct sm_item;
+
 /* To every available session of non-negative priority; how many there were. A session that is being flooded counts, but
  * gets a kept message from the archive in its turn. */
 unsigned deliver_to_available(struct turn *turn, struct account *account, struct wire *wire, int64_t sequence);
