@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "im/feature.h"
 #include "im/handover.h"
@@ -369,6 +370,9 @@ void account_settle(struct turn *turn, struct account *a) {
     while (!list_empty(&a->pending)) {
         struct pending *p = CONTAINER_OF(a->pending.next, struct pending, link);
         if (!p->done) return;
+        struct link *second = p->link.next;
+        if (fault_is(FAULT_SWAP) && second != &a->pending && CONTAINER_OF(second, struct pending, link)->done)
+            p = CONTAINER_OF(second, struct pending, link);
         list_remove(&p->link);
         a->jobs++; /* what runs here may end the last session */
         if (p->proceed) {

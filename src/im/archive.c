@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "base/err.h"
-#include "base/codec.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "im/account.h"
 #include "im/iq.h"
@@ -99,6 +99,7 @@ static bool archive_wants(const struct account *a, struct jid peer) {
 }
 
 static uint64_t archive_origin(const struct walk *walk) {
+    if (fault_is(FAULT_FORGET)) return 0;
     const struct xml_node *origin = xml_child(walk->stanza.el, NS_SID, STR("origin-id"));
     struct str id = origin ? xml_attr(origin, STR("id")) : STR_NONE;
     if (!str_some(id)) return 0;
@@ -189,7 +190,7 @@ static void keep_walk(struct turn *turn, struct keep *k, struct walk *out) {
 static void on_keep_turn(struct turn *turn, struct account *account, struct pending *pending) {
     struct keep *k = CONTAINER_OF(pending, struct keep, pending);
     struct walk walk;
-    if (k->result == 0) {
+    if (k->result == 0 && !fault_is(FAULT_DELIVER_EARLY)) {
         keep_walk(turn, k, &walk);
         router_deliver(&walk);
     }
@@ -260,5 +261,6 @@ enum verdict archive_keep(struct walk *walk) {
     account_job_begin(a);
     account_queue(a, &k->pending);
     store_submit(walk->im->server->store, turn, &k->job);
+    if (fault_is(FAULT_DELIVER_EARLY)) router_deliver(walk);
     return WAIT;
 }

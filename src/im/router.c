@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "im/account.h"
 #include "im/archive.h"
@@ -122,7 +123,7 @@ void router_forward(struct walk *walk) {
     if (walk->kept) {
         walk->origin.flags |= ORIGIN_KEPT;
         router_hold_place(walk);
-        sm_await(walk->session, walk->origin.number);
+        if (!fault_is(FAULT_ACK_EARLY)) sm_await(walk->session, walk->origin.number);
     }
     m->origin = walk->origin;
     m->sender_account = walk->sender_account;
@@ -143,6 +144,11 @@ void router_decided(struct turn *turn, const struct origin *origin, struct jid s
     m->bare_len = (uint16_t)bare.len;
     memcpy(m->bare, bare.p, bare.len);
     m->msg.from = turn->shard->index;
+    if (fault_is(FAULT_DECIDE_TWICE)) {
+        struct msg_decided *again = msg_new(MSG_DECIDED, sizeof *m + bare.len, 0);
+        memcpy(again, m, sizeof *m + bare.len);
+        shard_post(turn->shard->hub->places[origin->shard], &again->msg);
+    }
     shard_post(turn->shard->hub->places[origin->shard], &m->msg);
 }
 
