@@ -127,16 +127,15 @@ void client_answer(struct client *c) {
 
 static void note_send(struct note *n) {
     char text[1024], id[32];
-    if (!n->sent && n->from != n->to)
-        n->must_refuse = n->to->blocks[n->from->index] || n->from->blocks[n->to->index];
+    if (!n->sent && n->from != n->to) n->must_refuse = n->to->blocks[n->from->index] || n->from->blocks[n->to->index];
     snprintf(id, sizeof id, "m%u", n->number);
     int len = snprintf(text, sizeof text,
                        "<message xmlns='jabber:client' to='%s' type='chat' id='%s'><body>%s</body>"
-                       "<origin-id xmlns='urn:xmpp:sid:0' id='%s'/>%s", n->to_address, id, id, id,
-                       n->kept ? "" : "<no-store xmlns='urn:xmpp:hints'/>");
+                       "<origin-id xmlns='urn:xmpp:sid:0' id='%s'/>%s",
+                       n->to_address, id, id, id, n->kept ? "" : "<no-store xmlns='urn:xmpp:hints'/>");
     if (n->forged)
-        len += snprintf(text + len, sizeof text - (size_t)len, "<stanza-id xmlns='urn:xmpp:sid:0' by='%s' id='forged'/>",
-                        n->to->bare);
+        len += snprintf(text + len, sizeof text - (size_t)len,
+                        "<stanza-id xmlns='urn:xmpp:sid:0' by='%s' id='forged'/>", n->to->bare);
     len += snprintf(text + len, sizeof text - (size_t)len, "</message>");
     CHECK((size_t)len < sizeof text);
     n->resent = n->sent;
@@ -164,8 +163,9 @@ static struct str adopt_request(struct client *c, char *out, size_t size) {
     if (r && r->previd[0])
         len += snprintf(out + len, size - (size_t)len, "<resume xmlns='urn:xmpp:sm:3' previd='%s' h='%u'/>", r->previd,
                         r->got_count);
-    len += snprintf(out + len, size - (size_t)len, "<bind xmlns='urn:xmpp:bind:0'><tag>sim</tag>"
-                                                   "<enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>");
+    len += snprintf(out + len, size - (size_t)len,
+                    "<bind xmlns='urn:xmpp:bind:0'><tag>sim</tag>"
+                    "<enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>");
     CHECK((size_t)len < size);
     return str_of(out, (size_t)len);
 }
@@ -186,7 +186,7 @@ void client_connect(struct client *c) {
     c->cable->record = c->record;
     m->peer = &c->cable->peer;
     c->state = CLIENT_SIGNING;
-    c->wants_ack = c->is_available = false;
+    c->wants_ack = c->is_leaving = false;
     if (modern && c->record) record_prove(c->record); /* the server may take its h at once */
     world_tell(w, "%s/%u connects", c->person->bare, c->index);
     world_post(w, FROM_GATE, home_of(&w->hub, bare), &m->msg);
@@ -194,7 +194,6 @@ void client_connect(struct client *c) {
 
 static void client_is_here(struct client *c) {
     c->state = CLIENT_HERE;
-    c->is_available = true;
     c->is_caught_up = false;
     client_send(c, STR("<presence xmlns='jabber:client'/>"), NULL);
     if (c->kind == CLIENT_MODERN && one_in(c->world, 2)) plan_page(c);
@@ -205,7 +204,6 @@ static void client_resumed(struct client *c, const struct xml_node *resumed) {
     struct record *r = c->record;
     record_acknowledged(r, h_of(resumed));
     c->state = CLIENT_HERE;
-    c->is_available = true;
     c->cable->record = r;
     for (uint32_t i = r->acked; i < r->sent_count; i++) cable_send(c->cable, LINE_ELEMENT, r->sent[i].bytes);
     client_flush(c);
@@ -227,7 +225,8 @@ static void on_success2(struct client *c, const struct xml_node *el) {
 /* --- RFC 6120: success, header, features, then resume or bind --- */
 
 static void client_bind(struct client *c) {
-    client_put(c, "<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+    client_put(c,
+               "<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
 }
 
 static void on_features(struct client *c) {
@@ -364,7 +363,8 @@ static void client_element(struct client *c, const struct xml_node *el) {
     } else if (str_eq(el->ns, NS_CLIENT)) {
         on_stanza(c, el);
     } else {
-        world_fail(c->world, "%s/%u cannot sign in: {%.*s}%.*s", c->person->bare, c->index, STR_FMT(el->ns), STR_FMT(el->name));
+        world_fail(c->world, "%s/%u cannot sign in: {%.*s}%.*s", c->person->bare, c->index, STR_FMT(el->ns),
+                   STR_FMT(el->name));
     }
 }
 
@@ -373,6 +373,7 @@ static void client_is_away(struct client *c) {
     c->cable->client_gone = true;
     c->cable = NULL;
     c->state = CLIENT_AWAY;
+    c->is_leaving = false;
 }
 
 bool client_read(struct client *c) {
@@ -384,6 +385,7 @@ bool client_read(struct client *c) {
         client_is_away(c);
     } else {
         client_element(c, cable_parse(c->world->scratch, str_of(l->bytes, l->len)));
+        if (c->is_leaving && c->record) record_prove(c->record);
     }
     arena_release(c->world->scratch, mark);
     free(l);
@@ -400,5 +402,8 @@ void client_drop(struct client *c) {
 void client_leave(struct client *c) {
     world_tell(c->world, "%s/%u signs out", c->person->bare, c->index);
     cable_send(c->cable, LINE_END, STR_NONE);
-    if (c->record) c->record->previd[0] = 0;
+    c->is_leaving = true;
+    if (!c->record) return;
+    c->record->previd[0] = 0;
+    record_prove(c->record);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 enum { STEPS_MAX = 400000, SEEDS_A_CHILD = 25 };
@@ -40,13 +41,20 @@ static void world_step(struct world *w) {
     unsigned what = roll(w, 1000);
     struct cable *cable = cable_random(w);
     w->steps++;
-    if (what < w->disk_speed) world_commit(w, w->batch_max ? 1 + roll(w, w->batch_max) : 0);
-    else if (what < 400) world_deliver(w);
-    else if (what < 600 && cable) cable_serve(cable);
-    else if (what < 610 && cable) cable_lose(cable);
-    else if (what < 800) client_read(client_random(w));
-    else if (what < 980) plan_act(client_random(w));
-    else world_pass(w, roll(w, one_in(w, 10) ? 3000 : 40));
+    if (what < w->disk_speed)
+        world_commit(w, w->batch_max ? 1 + roll(w, w->batch_max) : 0);
+    else if (what < 400)
+        world_deliver(w);
+    else if (what < 600 && cable)
+        cable_serve(cable);
+    else if (what < 610 && cable)
+        cable_lose(cable);
+    else if (what < 800)
+        client_read(client_random(w));
+    else if (what < 980)
+        plan_act(client_random(w));
+    else
+        world_pass(w, roll(w, one_in(w, 10) ? 3000 : 40));
     cables_sweep(w);
 }
 
@@ -93,19 +101,27 @@ static void world_wait(struct world *w, int64_t ms) {
     }
 }
 
+/* Nobody does anything any more; what is under way comes to its end. */
+static void world_drain(struct world *w) {
+    for (int round = 0; !world_is_quiet(w); round++) {
+        if (round > 1000) world_fail(w, "it never falls silent");
+        world_commit(w, 0);
+        while (world_deliver(w)) {}
+        for (struct cable *c = w->cables; c; c = c->next) {
+            cable_lose(c);
+            while (cable_serve(c)) {}
+            if (!c->client_gone) client_read(c->client);
+        }
+        cables_sweep(w);
+    }
+}
+
+/* All sign out; sessions that nobody came back to expire, and accounts leave the memory. */
 static void world_empty(struct world *w) {
     each_client(w, client_leave);
     for (int64_t until = w->now_ms + 900000; w->now_ms < until;) {
-        world_pass(w, 1000);
-        for (int i = 0; i < 20; i++) {
-            world_commit(w, 0);
-            while (world_deliver(w)) {}
-            for (struct cable *c = w->cables; c; c = c->next) {
-                while (cable_serve(c)) {}
-                if (!c->client_gone) client_read(c->client);
-            }
-            cables_sweep(w);
-        }
+        world_pass(w, 5000);
+        world_drain(w);
     }
 }
 
@@ -154,8 +170,9 @@ static void live_some(const struct request *r, uint64_t from, uint64_t to, volat
 
 static void say_failed(const struct request *r, const char *program, uint64_t seed, int status) {
     if (WIFSIGNALED(status)) fprintf(stderr, "killed by signal %d\n", WTERMSIG(status));
-    fprintf(stderr, "seed %llu failed; to see it again: %s --seed %llu --shards %u%s%s\n", (unsigned long long)seed, program,
-            (unsigned long long)seed, shards_of(r, seed), r->sabotage ? " --sabotage " : "", r->sabotage ? r->sabotage : "");
+    fprintf(stderr, "seed %llu failed; to see it again: %s --seed %llu --shards %u%s%s\n", (unsigned long long)seed,
+            program, (unsigned long long)seed, shards_of(r, seed), r->sabotage ? " --sabotage " : "",
+            r->sabotage ? r->sabotage : "");
 }
 
 /* False when a seed failed. */
@@ -182,8 +199,12 @@ static bool run(const struct request *r, const char *program) {
 
 static bool request_read(struct request *r, int argc, char **argv) {
     static const struct option options[] = {
-        {"seeds", required_argument, NULL, 'n'},  {"first", required_argument, NULL, 'f'}, {"seed", required_argument, NULL, 's'},
-        {"shards", required_argument, NULL, 'h'}, {"trace", no_argument, NULL, 't'},       {"sabotage", required_argument, NULL, 'b'},
+        {"seeds", required_argument, NULL, 'n'},
+        {"first", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 's'},
+        {"shards", required_argument, NULL, 'h'},
+        {"trace", no_argument, NULL, 't'},
+        {"sabotage", required_argument, NULL, 'b'},
         {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -212,14 +233,29 @@ static bool request_read(struct request *r, int argc, char **argv) {
     return optind == argc && r->shards <= SHARDS_MAX;
 }
 
+static bool sabotage_choose(const char *name) {
+#ifdef CONFAB_FAULTS
+    return fault_choose(name);
+#else
+    (void)name;
+    return false;
+#endif
+}
+
 int main(int argc, char **argv) {
     struct request r = {.first = 1, .seeds = 100};
     if (!request_read(&r, argc, argv)) {
         fprintf(stderr, "see tests/sim/main.c\n");
         return 2;
     }
+    if (r.sabotage && !sabotage_choose(r.sabotage)) {
+        fprintf(stderr, "no such sabotage, or not a build with -Dfaults=true\n");
+        return 2;
+    }
     log_set_level(r.tells ? LOG_DEBUG : LOG_ERROR);
     bool good = run(&r, argv[0]);
+    if (r.sabotage) printf("%s: %s\n", r.sabotage, good ? "nobody noticed" : "noticed");
+    if (r.sabotage) return good ? 1 : 0;
     if (good) printf("%llu worlds kept every promise\n", (unsigned long long)r.seeds);
     return good ? 0 : 1;
 }

@@ -40,7 +40,9 @@ static void person_init(struct world *w, struct person *p) {
 static void people_meet(struct world *w) {
     for (unsigned i = 0; i < w->person_count; i++)
         for (unsigned k = 0; k < w->person_count; k++) {
-            struct roster_row row = {.jid = str_c(w->people[k].bare), .name = STR(""), .groups = STR(""),
+            struct roster_row row = {.jid = str_c(w->people[k].bare),
+                                     .name = STR(""),
+                                     .groups = STR(""),
                                      .flags = ROSTER_TO | ROSTER_FROM | ROSTER_LISTED};
             if (i != k) CHECK(roster_put(store_db(w->server.store), w->people[i].id, &row, 1) == 0);
         }
@@ -95,7 +97,11 @@ static void plan_note(struct client *c) {
     struct note *n = &w->notes[w->note_count];
     struct person *to = one_in(w, 8) ? c->person : person_any(w);
     struct str full = one_in(w, 4) ? client_address(client_any(w, to)) : STR_NONE;
-    *n = (struct note){.from = c->person, .to = to, .by = c, .number = w->note_count++, .kept = !one_in(w, 5),
+    *n = (struct note){.from = c->person,
+                       .to = to,
+                       .by = c,
+                       .number = w->note_count++,
+                       .kept = !one_in(w, 5),
                        .forged = one_in(w, 10)};
     snprintf(n->to_address, sizeof n->to_address, "%.*s", STR_FMT(str_some(full) ? full : str_c(to->bare)));
     if (c->state == CLIENT_HERE) client_flush(c);
@@ -109,7 +115,8 @@ static struct question *question_new(struct client *c, enum question_about about
     return q;
 }
 
-static void question_send(struct client *c, const struct question *q, const char *type, const char *to, const char *payload) {
+static void question_send(struct client *c, const struct question *q, const char *type, const char *to,
+                          const char *payload) {
     char text[512], address[160] = "";
     if (to) snprintf(address, sizeof address, " to='%s'", to);
     int len = snprintf(text, sizeof text, "<iq xmlns='jabber:client' type='%s' id='q%u'%s>%s</iq>", type,
@@ -132,12 +139,14 @@ static void plan_question(struct client *c) {
         to = "nobody@sim";
         break;
     case 2:
+        q->to = other->person;
         to = other->person->bare;
         break;
     case 3:
         break;
     default:
         if (!other->record) break;
+        q->to = other->person;
         q->target = other->record;
         to = other->record->full;
     }
@@ -149,8 +158,10 @@ void plan_page(struct client *c) {
     if (!q) return;
     char text[256], after[64] = "";
     if (c->after[0]) snprintf(after, sizeof after, "<after>%s</after>", c->after);
-    snprintf(text, sizeof text, "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>%u</max>%s</set>"
-             "</query>", 1 + roll(c->world, 10), after);
+    snprintf(text, sizeof text,
+             "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>%u</max>%s</set>"
+             "</query>",
+             1 + roll(c->world, 10), after);
     c->page_question = (int)(q - c->world->questions);
     question_send(c, q, "set", NULL, text);
 }
@@ -171,10 +182,10 @@ static void plan_block(struct client *c) {
     struct question *q = question_new(c, lift ? QUESTION_UNBLOCK : QUESTION_BLOCK);
     if (!q) return;
     char text[128];
-    snprintf(text, sizeof text, "<%s xmlns='urn:xmpp:blocking'><item jid='%s'/></%s>", lift ? "unblock" : "block", other->bare,
-             lift ? "unblock" : "block");
+    snprintf(text, sizeof text, "<%s xmlns='urn:xmpp:blocking'><item jid='%s'/></%s>", lift ? "unblock" : "block",
+             other->bare, lift ? "unblock" : "block");
     q->blocked = other;
-    p->block_busy[other->index] = true;
+    p->block_busy[other->index] = p->has_blocked[other->index] = true;
     p->blocks[other->index] = false;
     if (lift) block_is_uncertain(w, p, other);
     question_send(c, q, "set", NULL, text);
@@ -183,39 +194,57 @@ static void plan_block(struct client *c) {
 static void plan_here(struct client *c) {
     struct world *w = c->world;
     bool has_news = c->record->proven < c->record->got_count;
-    if (roll(w, 1000) < w->cut_rate) client_drop(c);
-    else if (c->record->counts && ((c->wants_ack && one_in(w, 2)) || (has_news && one_in(w, 8)))) client_acknowledge(c);
-    else if (c->answer_count && one_in(w, 2)) client_answer(c);
-    else if (c->kind == CLIENT_MODERN && one_in(w, 6)) plan_page(c);
-    else if (one_in(w, 10)) client_ask(c);
-    else if (one_in(w, 12)) plan_question(c);
-    else if (one_in(w, 40)) plan_block(c);
-    else if (one_in(w, 200)) client_leave(c);
-    else if (one_in(w, 3)) plan_note(c);
+    if (roll(w, 1000) < w->cut_rate)
+        client_drop(c);
+    else if (c->record->counts && ((c->wants_ack && one_in(w, 2)) || (has_news && one_in(w, 8))))
+        client_acknowledge(c);
+    else if (c->answer_count && one_in(w, 2))
+        client_answer(c);
+    else if (c->kind == CLIENT_MODERN && one_in(w, 6))
+        plan_page(c);
+    else if (one_in(w, 10))
+        client_ask(c);
+    else if (one_in(w, 12))
+        plan_question(c);
+    else if (one_in(w, 40))
+        plan_block(c);
+    else if (one_in(w, 200))
+        client_leave(c);
+    else if (one_in(w, 3))
+        plan_note(c);
 }
 
 static void plan_finish(struct client *c) {
     bool has_news = c->record->proven < c->record->got_count;
-    if (c->answer_count) client_answer(c);
-    else if (c->record->counts && (c->wants_ack || has_news)) client_acknowledge(c);
-    else if (c->kind == CLIENT_MODERN && !c->is_caught_up) plan_page(c);
-    else if (one_in(c->world, 8)) client_ask(c);
+    if (c->answer_count)
+        client_answer(c);
+    else if (c->record->counts && (c->wants_ack || has_news))
+        client_acknowledge(c);
+    else if (c->kind == CLIENT_MODERN && !c->is_caught_up)
+        plan_page(c);
+    else if (one_in(c->world, 8))
+        client_ask(c);
 }
 
 void plan_act(struct client *c) {
     struct world *w = c->world;
+    if (c->is_leaving) return; /* reads what is left: the server counts on that */
     switch (c->state) {
     case CLIENT_AWAY:
-        if (w->ending || one_in(w, 4)) client_connect(c);
-        else if (one_in(w, 4)) plan_note(c);
+        if (w->ending || one_in(w, 4))
+            client_connect(c);
+        else if (one_in(w, 4))
+            plan_note(c);
         break;
     case CLIENT_SIGNING:
     case CLIENT_BINDING:
         if (!w->ending && roll(w, 1000) < w->cut_rate) client_drop(c);
         break;
     case CLIENT_HERE:
-        if (w->ending) plan_finish(c);
-        else plan_here(c);
+        if (w->ending)
+            plan_finish(c);
+        else
+            plan_here(c);
         break;
     }
 }

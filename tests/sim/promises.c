@@ -85,7 +85,8 @@ static void live_written(struct cable *c, struct note *n, const struct xml_node 
     if (n->to != c->client->person) world_fail(w, "m%u is delivered to %s", n->number, c->client->person->bare);
     if (n->must_refuse) world_fail(w, "m%u is delivered to one who blocks its author", n->number);
     if (n->kept && n->rows == 0) world_fail(w, "(1) m%u is delivered before its commit", n->number);
-    if (ids_by(el, str_c(n->to->bare)) != (n->kept ? 1 : 0)) world_fail(w, "(4) m%u has the wrong stanza-ids", n->number);
+    if (ids_by(el, str_c(n->to->bare)) != (n->kept ? 1 : 0))
+        world_fail(w, "(4) m%u has the wrong stanza-ids", n->number);
 }
 
 static void message_written(struct cable *c, const struct xml_node *el) {
@@ -105,7 +106,7 @@ static void message_written(struct cable *c, const struct xml_node *el) {
     }
 }
 
-/* All that this h newly counts must be decided. */
+/* All that this h newly counts must be decided; an error may follow in the same turn, out of what waits for a session that returns. */
 static void handled_written(struct cable *c, const struct xml_node *el) {
     unsigned long long h = 0;
     struct record *r = c->record;
@@ -113,10 +114,15 @@ static void handled_written(struct cable *c, const struct xml_node *el) {
     if (h > r->sent_count) world_fail(c->world, "(2) %s: h=%llu, but %u were sent", r->full, h, r->sent_count);
     if (h < r->told) world_fail(c->world, "(2) %s: h=%llu after %u", r->full, h, r->told);
     for (; r->told < h; r->told++) {
-        const struct note *n = r->sent[r->told].note;
-        if (n && n->kept && n->rows == 0 && !n->refused)
-            world_fail(c->world, "(2) %s: h=%llu counts m%u, which is neither stored nor refused", r->full, h, n->number);
+        struct note *n = r->sent[r->told].note;
+        if (n && n->kept && n->rows == 0 && !n->refused && !n->from->has_blocked[n->to->index]) c->world->doubtful = n;
     }
+}
+
+void promise_turn_ended(struct world *w) {
+    const struct note *n = w->doubtful;
+    w->doubtful = NULL;
+    if (n && !n->refused) world_fail(w, "(2) m%u is counted, and is neither stored nor refused", n->number);
 }
 
 void promise_written(struct cable *c, const struct xml_node *el) {
@@ -140,13 +146,19 @@ static bool is_of(const struct note *n, int64_t out_account, int64_t in_account)
 }
 
 /* Against what its author wrote to the same person before. */
+/* One who does not count gives up what it sent over a connection that broke; the server may still find it there. */
+static bool is_stray(const struct note *n) {
+    return n->refused || (n->by->kind == CLIENT_OLD_UNCOUNTED && n->in != n->by->record);
+}
+
 static void row_order(struct world *w, const struct note *n) {
-    if (n->refused) return; /* sent again after a refusal that its author never saw: its place is then now */
+    if (is_stray(n)) return; /* or sent again after a refusal that its author never saw: its place is then now */
     for (unsigned i = 0; i < w->note_count; i++) {
         const struct note *o = &w->notes[i];
-        if (o->by != n->by || o->to != n->to || o->rows == 0 || o == n || o->refused) continue;
+        if (o->by != n->by || o->to != n->to || o->rows == 0 || o == n || is_stray(o)) continue;
         bool after = n->number > o->number;
-        if (after != (n->in_sequence > o->in_sequence) || (n->from != n->to && after != (n->out_sequence > o->out_sequence)))
+        if (after != (n->in_sequence > o->in_sequence) ||
+            (n->from != n->to && after != (n->out_sequence > o->out_sequence)))
             world_fail(w, "(5) m%u and m%u are archived in the wrong order", o->number, n->number);
     }
 }
@@ -163,7 +175,8 @@ static void row_committed(struct world *w, struct db_statement *s) {
     w->messages_seen = db_int(s, 0);
     n->out_sequence = db_int(s, 2);
     n->in_sequence = db_int(s, 4);
-    world_tell(w, "m%u is committed (in %lld, out %lld)", n->number, (long long)n->in_sequence, (long long)n->out_sequence);
+    world_tell(w, "m%u is committed (in %lld, out %lld)", n->number, (long long)n->in_sequence,
+               (long long)n->out_sequence);
     if (++n->rows > 1) world_fail(w, "(3) m%u is stored twice", n->number);
     if (!n->kept) world_fail(w, "m%u is stored against its author's wish", n->number);
     if (n->must_refuse) world_fail(w, "m%u is stored for one who blocks its author", n->number);
@@ -182,8 +195,9 @@ static void mark_committed(struct world *w, struct person *p) {
 
 void promise_committed(struct world *w) {
     struct db *db = store_db(w->server.store);
-    struct db_statement *s = db_prepare(db, "SELECT id, out_account, out_sequence, in_account, in_sequence, stanza FROM messages "
-                                            "WHERE id > ?1 ORDER BY id");
+    struct db_statement *s =
+        db_prepare(db, "SELECT id, out_account, out_sequence, in_account, in_sequence, stanza FROM messages "
+                       "WHERE id > ?1 ORDER BY id");
     db_bind_int(s, 1, w->messages_seen);
     while (db_step(s) == 1) row_committed(w, s);
     db_finish(s);
@@ -208,7 +222,7 @@ void promise_read(struct client *c, struct note *n, bool delayed) {
     if (!n->kept && n->resent) return; /* nobody remembers what is not kept */
     if (r->seen[n->number]) world_fail(c->world, "(3) %s gets m%u twice", r->full, n->number);
     r->seen[n->number] = true;
-    if (delayed || n->refused) return;
+    if (delayed || is_stray(n)) return;
     if (n->number + 1 <= *newest) world_fail(c->world, "(5) %s gets m%u after m%u", r->full, n->number, *newest - 1);
     *newest = n->number + 1;
 }
@@ -225,9 +239,12 @@ struct question *promise_answered(struct client *c, struct str id) {
     return q;
 }
 
-/* A client that had read it and then began anew, or does not count what it reads: only it knows. */
+/* A client that had read it and then began anew, or does not count what it reads: only it knows. And who blocks answers nothing. */
 static bool question_is_lost(const struct question *q) {
-    return q->target && (!q->target->counts || (q->target->over && q->was_read));
+    const struct person *from = q->record->client->person;
+    if (q->to && (from->has_blocked[q->to->index] || q->to->has_blocked[from->index])) return true;
+    if (!q->target) return false;
+    return !q->target->counts || (q->target->over && q->was_read);
 }
 
 static void questions_end(struct world *w) {
@@ -253,7 +270,8 @@ static void reader_end(struct client *c) {
     struct note *all[NOTES_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < w->note_count; i++)
-        if (w->notes[i].rows && (w->notes[i].to == c->person || w->notes[i].from == c->person)) all[count++] = &w->notes[i];
+        if (w->notes[i].rows && (w->notes[i].to == c->person || w->notes[i].from == c->person))
+            all[count++] = &w->notes[i];
     qsort_r(all, count, sizeof(struct note *), by_place, c->person);
     for (unsigned i = 0; i < count; i++) {
         if (i < c->read_count && c->read[i] == all[i]) continue;
@@ -264,10 +282,12 @@ static void reader_end(struct client *c) {
 }
 
 static void note_end(struct world *w, const struct note *n) {
+    if (n->rows && !n->received) world_fail(w, "m%u never reached %s", n->number, n->to->bare);
     bool knows = n->by->kind != CLIENT_OLD_UNCOUNTED;
     if (knows && n->sent && !n->acked && !n->failed) world_fail(w, "(2) nobody knows what became of m%u", n->number);
-    if (n->acked && n->kept && !n->refused && n->rows == 0) world_fail(w, "(1) m%u was acknowledged and is lost", n->number);
-    if (n->rows && !n->received) world_fail(w, "m%u never reached %s", n->number, n->to->bare);
+    if (n->from->has_blocked[n->to->index]) return; /* errors of theirs were not let through */
+    if (n->acked && n->kept && !n->refused && n->rows == 0)
+        world_fail(w, "(1) m%u was acknowledged and is lost", n->number);
 }
 
 void promise_end(struct world *w) {

@@ -34,24 +34,25 @@ enum question_about { QUESTION_OTHER, QUESTION_PAGE, QUESTION_BLOCK, QUESTION_UN
 struct note {
     struct person *from, *to;
     struct client *by;
-    unsigned number;          /* its body is m<number>, its origin-id too */
-    bool kept;                /* else it has a no-store hint */
+    unsigned number; /* its body is m<number>, its origin-id too */
+    bool kept;       /* else it has a no-store hint */
     char to_address[128];
-    struct record *in;        /* the session in which it was last sent */
-    bool forged;              /* carries a stanza-id that is not its author's to give */
-    bool must_refuse;         /* the recipient blocked the author before it was first sent */
+    struct record *in;                /* the session in which it was last sent */
+    bool forged;                      /* carries a stanza-id that is not its author's to give */
+    bool must_refuse;                 /* the recipient blocked the author before it was first sent */
     bool sent, resent, acked, failed; /* by, as its author knows */
-    bool refused;             /* an error about it was written to its author */
-    int rows;                 /* messages in the database that are it */
+    bool refused;                     /* an error about it was written to its author */
+    int rows;                         /* messages in the database that are it */
     int64_t out_sequence, in_sequence;
-    bool received;            /* some client of the recipient has read it */
-    bool proven;              /* and has acknowledged it */
+    bool received; /* some client of the recipient has read it */
+    bool proven;   /* and has acknowledged it */
 };
 
 /* A request of a client: to be answered once. */
 struct question {
     struct record *record; /* NULL: gone with its session */
-    struct record *target; /* asked of that session: NULL of the server */
+    struct person *to;     /* NULL: the server */
+    struct record *target; /* asked of that session of theirs */
     bool was_read;         /* there */
     int answers;
     enum question_about about;
@@ -73,11 +74,11 @@ struct record {
     bool over;                  /* its client has begun another one */
     struct sent *sent;          /* by number - 1 */
     uint32_t sent_count, sent_cap, acked;
-    uint32_t told;              /* the largest h that was written to it */
-    struct note **got;          /* by number - 1; NULL: something else */
+    uint32_t told;     /* the largest h that was written to it */
+    struct note **got; /* by number - 1; NULL: something else */
     uint32_t got_count, got_cap;
-    uint32_t proven;            /* of these acknowledged */
-    bool *seen;                 /* notes that came live: NOTES_MAX */
+    uint32_t proven;                          /* of these acknowledged */
+    bool *seen;                               /* notes that came live: NOTES_MAX */
     unsigned newest[PEOPLE_MAX][CLIENTS_MAX]; /* last live note of each author */
 };
 
@@ -121,16 +122,16 @@ struct client {
     struct cable *cable;   /* NULL: not connected */
     struct record *record; /* the session it has or would resume; NULL: none */
     enum { CLIENT_AWAY, CLIENT_SIGNING, CLIENT_BINDING, CLIENT_HERE } state;
-    bool wants_ack;        /* a <r/> to answer */
-    bool is_available;
+    bool wants_ack;  /* a <r/> to answer */
+    bool is_leaving; /* and reads to the end */
     /* The archive, page by page; modern ones alone. */
-    char after[32];        /* id of the last row; empty: none yet */
+    char after[32]; /* id of the last row; empty: none yet */
     struct note **read;
     unsigned read_count;
-    struct note **page;    /* what came of the page that is being read */
+    struct note **page; /* what came of the page that is being read */
     unsigned page_count;
     char page_last[32];
-    int page_question;     /* -1: none */
+    int page_question; /* -1: none */
     bool is_caught_up;
     struct str answers[8]; /* heap: answers that it has not given yet */
     unsigned answer_count;
@@ -140,17 +141,18 @@ struct person {
     unsigned index;
     char bare[32];
     int64_t id, generation, mark;
-    bool old;                   /* only clients that read no archives */
+    bool old; /* only clients that read no archives */
     struct client clients[CLIENTS_MAX];
     unsigned client_count;
-    bool blocks[PEOPLE_MAX];    /* as a client was told it is so */
-    bool block_busy[PEOPLE_MAX]; /* a request about it has no answer yet */
+    bool blocks[PEOPLE_MAX];      /* as a client was told it is so */
+    bool has_blocked[PEOPLE_MAX]; /* ever */
+    bool block_busy[PEOPLE_MAX];  /* a request about it has no answer yet */
 };
 
 struct world {
     uint64_t seed, chance;
-    bool tells;    /* what happens, on stderr */
-    bool ending;   /* no new work: everything comes to rest */
+    bool tells;  /* what happens, on stderr */
+    bool ending; /* no new work: everything comes to rest */
     unsigned shard_count;
     struct hub hub;
     struct server server;
@@ -158,9 +160,10 @@ struct world {
     struct arena *scratch; /* of one step */
     int64_t now_ms, wall_offset_us;
     int64_t wall_last_us;
-    unsigned posting;      /* who runs: FROM_*, or a shard's index */
+    unsigned posting; /* who runs: FROM_*, or a shard's index */
     struct channel channels[SENDERS][SHARDS_MAX];
     int64_t messages_seen; /* highest id of the table */
+    struct note *doubtful; /* counted in this turn; what of it is not known yet */
     struct map fates;      /* stanzas whose fate is open: session, number */
     struct person people[PEOPLE_MAX];
     unsigned person_count;
@@ -235,6 +238,7 @@ void promise_posted(struct world *w, struct msg *msg);
 void promise_committed(struct world *w);
 /* The server writes to a client. */
 void promise_written(struct cable *cable, const struct xml_node *el);
+void promise_turn_ended(struct world *w);
 /* A client reads a live message. */
 void promise_read(struct client *c, struct note *n, bool delayed);
 /* NULL: no question of ours. */

@@ -97,6 +97,7 @@ void world_leave(struct world *w, struct shard *shard) {
     loop_turn(shard->loop, true);
     turn_end(shard);
     w->posting = SENDERS;
+    promise_turn_ended(w);
 }
 
 void world_pass(struct world *w, int64_t ms) {
@@ -109,8 +110,7 @@ void world_pass(struct world *w, int64_t ms) {
 }
 
 void world_commit(struct world *w, unsigned batch) {
-    store_manual_step(w->server.store, batch);
-    promise_committed(w);
+    if (store_manual_step(w->server.store, batch)) promise_committed(w);
 }
 
 bool world_is_quiet(const struct world *w) {
