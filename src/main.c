@@ -36,7 +36,7 @@
 #include "../tests/faults/vfs_shim.h"
 #endif
 
-enum { GATES_MAX = 16, SHARDS_MAX = 64, FLUSH_MS = 1500 };
+enum { GATES_MAX = 16, SHARDS_MAX = 64, FLUSH_MS = 1500, SETTLE_ROUNDS = 4 };
 
 struct program {
     struct arena *arena; /* of the options: lives as long as the program */
@@ -77,6 +77,8 @@ static int program_options(struct program *p, const char *path) {
         fprintf(stderr, "confabd: will not run as root; run it as a user of its own, or set allow_root = yes\n");
         return ERR_DENIED;
     }
+    /* A resumed session sends its whole queue at once: it must fit into the output. */
+    if (o->sm_queue_bytes > o->output_max / 2) o->sm_queue_bytes = o->output_max / 2;
     p->server.limits = (struct xml_limits){(uint32_t)o->stanza_bytes, (uint16_t)o->depth, (uint16_t)o->attributes, (uint32_t)o->children};
     p->server.limits_unauthenticated = p->server.limits;
     p->server.limits_unauthenticated.bytes_max = (uint32_t)o->stanza_bytes_unauthenticated;
@@ -198,12 +200,19 @@ static void on_gate_close(struct turn *turn, struct errand *e) {
 static void on_sessions_end(struct turn *turn, struct errand *e) {
     (void)e;
     struct im *im = im_of(turn);
+    im->stopping = true;
     size_t at = 0;
     for (struct account *a; (a = map_next(&im->accounts, &at));) {
         account_mark_flush(turn, a);
         account_end_sessions(turn, a, NULL, STREAM_ERR_SYSTEM_SHUTDOWN, STR_NONE);
     }
     web_close(turn);
+}
+
+/* The mailbox has been emptied up to here. */
+static void on_nothing(struct turn *turn, struct errand *e) {
+    (void)turn;
+    (void)e;
 }
 
 static void on_console_close(struct turn *turn, struct errand *e) {
@@ -233,13 +242,16 @@ static void program_stop(struct program *p) {
     for (uint16_t i = 0; i < p->hub.shard_count; i++) errand(p->hub.places[i], on_sessions_end, NULL);
     program_flush(p);
     errand(p->hub.places[0], on_console_close, p);
-    /* Everything submitted is finished and its completions handled before the threads leave. */
-    uint64_t jobs = 1, bytes;
-    while (jobs > 0) {
-        store_load(p->server.store, &jobs, &bytes);
-        if (jobs > 0) nap();
-    }
+    /* Everything submitted is finished before the threads leave, and what its completions submit in turn. */
     int places = p->hub.shard_count + p->hub.gate_count;
+    for (int round = 0; round < SETTLE_ROUNDS; round++) {
+        uint64_t jobs = 1, bytes;
+        while (jobs > 0) {
+            store_load(p->server.store, &jobs, &bytes);
+            if (jobs > 0) nap();
+        }
+        for (int i = 0; i < places; i++) errand(p->hub.places[i], on_nothing, NULL);
+    }
     for (int i = 0; i < places; i++) shard_stop(p->hub.places[i]);
     for (int i = 0; i < places; i++) shard_join(p->hub.places[i]);
 }

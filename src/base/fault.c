@@ -8,10 +8,9 @@ typedef int fault_is_not_empty; /* of the other builds */
 #ifdef CONFAB_FAULTS
 static enum fault chosen;
 
-static const char *const names[] = {
-    "",
+static const char *const names[] = {"",
 #define FAULT_NAME_(name, text) text,
-    FAULT_MAP(FAULT_NAME_)
+                                    FAULT_MAP(FAULT_NAME_)
 #undef FAULT_NAME_
 };
 

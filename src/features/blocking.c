@@ -44,6 +44,7 @@ static enum verdict check_in(struct walk *walk) {
 
 static void on_get(struct walk *walk) {
     struct arena *arena = walk->turn->arena;
+    if (walk->session->stream) stream_charge(walk->session->stream, walk->account->blocked.count / 16);
     struct xml_node *list = xml_new(arena, NS_BLOCKING, STR("blocklist"));
     size_t at = 0;
     for (const struct blocked *b; (b = map_next(&walk->account->blocked, &at));) {

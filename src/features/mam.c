@@ -38,7 +38,8 @@ struct mam_query {
     bool complete;
 };
 
-enum { COUNT_MAX = 100000 }; /* more are not counted: the work of a request is bounded */
+enum { PAGE_BYTES = 1 << 20, QUERIES_MAX = 4, QUERY_COST = 5 };
+enum { COUNT_MAX = 10000 }; /* more are not counted: the work of a request is bounded */
 
 struct row_head {
     int64_t sequence;
@@ -47,6 +48,7 @@ struct row_head {
 
 static void mam_free(struct turn *turn, struct mam_query *q) {
     struct account *account = q->account;
+    account->queries--;
     buf_free(&q->rows);
     arena_free(&q->arena);
     free(q);
@@ -114,7 +116,7 @@ static bool mam_take_row(void *arg, const struct archive_row *row) {
     buf_add_str(&q->rows, row->stanza);
     if (!q->first) q->first = row->sequence;
     q->last = row->sequence;
-    return true;
+    return buf_len(&q->rows) < PAGE_BYTES; /* stopped: there is more */
 }
 
 /* Reader thread. */
@@ -224,6 +226,12 @@ static enum stanza_error read_page(struct turn *turn, struct mam_query *q, const
 
 static void on_query(struct walk *walk) {
     struct turn *turn = walk->turn;
+    if (walk->account->queries >= QUERIES_MAX) {
+        iq_refuse(walk, STANZA_ERR_RESOURCE_CONSTRAINT, STR("One query after the other, please."));
+        return;
+    }
+    if (walk->session->stream) stream_charge(walk->session->stream, QUERY_COST);
+    walk->account->queries++;
     struct mam_query *q = calloc(1, sizeof *q);
     CHECK(q != NULL);
     q->arena = arena_new();
@@ -242,8 +250,7 @@ static void on_query(struct walk *walk) {
     struct str id = xml_attr(payload, STR("queryid"));
     q->query_id = id.p ? arena_dup(q->arena, id) : STR_NONE;
     q->later = iq_defer(walk);
-    walk->session->modern = true;
-    handover_all(turn, walk->account);
+    walk->session->modern = handover_all(turn, walk->account);
     q->pending.done = true;
     q->pending.proceed = on_turn_to_read;
     account_queue(walk->account, &q->pending);

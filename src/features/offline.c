@@ -28,6 +28,8 @@ struct flood {
     size_t written;
 };
 
+enum { PAGE_BYTES = 1 << 20 };
+
 struct row_head {
     int64_t sequence;
     uint32_t len;
@@ -49,6 +51,7 @@ static void flood_write_row(struct turn *turn, struct session *s, int64_t sequen
     struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
     struct xml_node *el;
     a->flood_at = sequence;
+    s->flooded = sequence;
     if (handover_is_held(a, sequence)) return; /* it came by its full address while this one waited */
     if (xml_parse(arena, stanza, &scope, &limits, &el) != XML_OK) return;
     struct xml_node *id = xml_add(arena, el, NS_SID, STR("stanza-id"));
@@ -62,14 +65,21 @@ static void flood_write_row(struct turn *turn, struct session *s, int64_t sequen
 
 static void flood_end(struct turn *turn, struct flood *f) {
     f->account->flooder = NULL;
-    f->account->waiting_from = 0; /* all of it is on its way to somebody */
     handover_advance(turn, f->account);
     flood_free(turn, f);
 }
 
 /* The page is out: the next one, or the end if nothing came meanwhile. */
 static void flood_next(struct turn *turn, struct flood *f) {
-    if (f->complete && !f->account->flood_missed) {
+    struct account *a = f->account;
+    struct session *s = a->flooder;
+    bool wants = s && session_is_available(s) && s->priority >= 0;
+    if (f->complete && wants && a->waiting_from) { /* somebody else has given something back meanwhile */
+        f->after = a->waiting_from - 1;
+        a->waiting_from = 0;
+        s->flooded = 0;
+    } else if (f->complete && !(wants && a->flood_missed)) {
+        if (a->flood_missed) handover_wait(a, f->after + 1);
         flood_end(turn, f);
         return;
     }
@@ -105,7 +115,7 @@ static bool flood_take_row(void *arg, const struct archive_row *row) {
     struct row_head head = {row->sequence, (uint32_t)row->stanza.len};
     buf_add(&f->rows, &head, sizeof head);
     buf_add_str(&f->rows, row->stanza);
-    return true;
+    return buf_len(&f->rows) < PAGE_BYTES; /* stopped: there is more */
 }
 
 static int flood_run(struct db *db, struct store_job *job) {
@@ -156,6 +166,7 @@ static enum verdict on_available(struct walk *walk) {
     f->id = a->id;
     f->after = a->waiting_from - 1 > a->offline_mark ? a->waiting_from - 1 : a->offline_mark;
     f->page = (uint32_t)walk->im->server->options.offline_page;
+    a->waiting_from = 0; /* from here on the flood knows how far it is */
     a->flooder = s;
     a->flood_at = f->after;
     account_job_begin(a);

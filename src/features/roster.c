@@ -21,6 +21,7 @@ static void on_get(struct walk *walk) {
     struct arena *arena = walk->turn->arena;
     struct account *a = walk->account;
     walk->session->interested = true;
+    if (walk->session->stream) stream_charge(walk->session->stream, walk->account->contacts.count / 16);
     struct str known = xml_attr(walk->stanza.payload, STR("ver"));
     struct str version = arena_printf(arena, "%lld", (long long)a->roster_version);
     if (known.p && str_eq(known, version)) { /* section 2.6.3: nothing has changed */

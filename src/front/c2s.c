@@ -29,7 +29,7 @@ struct c2s {
     bool opened;             /* our side of the stream */
     bool over;               /* closed, dropped or detached: no more events */
     bool closing;            /* conn_close runs */
-    bool paused, home, asked, securing;
+    bool paused, home, asked, securing, broken;
 };
 
 static struct c2s *c2s_of(const struct peer *peer) {
@@ -173,7 +173,7 @@ static bool c2s_is_full(const struct peer *peer) {
 }
 
 static bool c2s_is_sending(const struct peer *peer) {
-    return conn_out_len(c2s_of(peer)->conn) > 0;
+    return !conn_is_delivered(c2s_of(peer)->conn);
 }
 
 static void c2s_ask_drain(struct peer *peer) {
@@ -193,7 +193,8 @@ static bool c2s_ping(struct peer *peer) {
 
 static void c2s_bad(struct c2s *c, enum xml_error error) {
     c->events->bad(c2s_turn(c), c->owner, error);
-    CHECK(c->over);
+    c->broken = true; /* nothing behind it is looked at */
+    CHECK(c->over || c->paused); /* a relay waits for its other half */
 }
 
 static void scope_keep(struct c2s *c, const struct xml_scope *scope) {
@@ -270,7 +271,7 @@ static void c2s_end(struct c2s *c, struct str tag) {
 static size_t on_tcp_data(struct conn *conn, struct str bytes) {
     struct c2s *c = conn_owner(conn);
     size_t used = 0;
-    while (!c->over && !c->paused && !c->securing) {
+    while (!c->over && !c->paused && !c->securing && !c->broken) {
         size_t len = 0;
         enum xml_error error = XML_OK;
         struct str rest = str_from(bytes, used);
@@ -289,7 +290,7 @@ static size_t on_tcp_data(struct conn *conn, struct str bytes) {
             c2s_end(c, str_first(rest, len));
         }
     }
-    return c->closing ? bytes.len : used;
+    return c->closing || c->broken ? bytes.len : used;
 }
 
 /* The WebSocket ends without <close/>: the stream is lost, not ended (RFC 7395 3.6.1), so a session may be resumed. */
@@ -322,7 +323,7 @@ static size_t on_ws_data(struct conn *conn, struct str bytes) {
     struct c2s *c = conn_owner(conn);
     size_t used = 0;
     c->ws->max = c2s_limits(c)->bytes_max;
-    while (!c->over && !c->paused && used < bytes.len) {
+    while (!c->over && !c->paused && !c->broken && used < bytes.len) {
         size_t len = 0;
         struct str payload = STR_NONE;
         int code = 0;
@@ -332,7 +333,7 @@ static size_t on_ws_data(struct conn *conn, struct str bytes) {
         used += len;
         c2s_ws_event(c, event, payload, code);
     }
-    return c->closing ? bytes.len : used;
+    return c->closing || c->broken ? bytes.len : used;
 }
 
 static void on_drain(struct conn *conn) {

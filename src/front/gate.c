@@ -157,6 +157,12 @@ static size_t sniff_proxy(struct sniff *s, struct str bytes) {
     size_t len = 0;
     int err = proxy_v2_parse(bytes, &address, &len);
     if (err == ERR_AGAIN) return 0;
+    if (err && (s->speaks == SPEAKS_HTTP || s->speaks == SPEAKS_METRICS)) { /* a proxy that speaks HTTP: X-Forwarded-* tells */
+        s->proxied = false;
+        address.proxied = true;
+        if (connections_move(conn_peer(s->conn), &address, s->gate->server)) conn_set_peer(s->conn, &address);
+        return 0;
+    }
     if (err) {
         LOG(LOG_INFO, "proxy-header-bad", F_ERR("error", err));
         sniff_fail(s);
@@ -334,6 +340,11 @@ static void gate_on_call(struct turn *turn, struct msg *msg) {
 static void gate_on_upgrade(struct turn *turn, struct msg *msg) {
     struct msg_upgrade *m = (struct msg_upgrade *)msg;
     struct gate *gate = turn->shard->front;
+    if (gate->closing) {
+        conn_free(&m->conn);
+        free(m);
+        return;
+    }
     conn_set_limits(m->conn, &gate->front->unauthenticated);
     sniff_start(gate, m->conn, SPEAKS_HTTP, false);
     free(m);

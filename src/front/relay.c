@@ -20,6 +20,7 @@ struct near {
     struct peer *peer;
     struct shard *home;
     struct far *far; /* a name */
+    int64_t writes;  /* handled */
     bool finished;
 };
 
@@ -30,8 +31,11 @@ struct far {
     const struct peer_events *events;
     void *owner;
     struct peer_facts facts;
+    int64_t writes, ended; /* posted; what IN_END said */
     size_t unsent; /* written since the gate last said that it has drained */
     bool over;
+    int lost; /* the error, if the connection went before it was attached */
+    struct loop_deferred loss;
 };
 
 struct msg_peer {
@@ -42,8 +46,6 @@ struct msg_peer {
     struct str a, b;
     char text[];
 };
-
-enum { UNSENT_HIGH = 256 * 1024 };
 
 static void relay_post(struct shard *to, enum msg_type type, int kind, void *half, int64_t number, struct str a, struct str b) {
     struct msg_peer *m = msg_new(type, sizeof *m + a.len + b.len, 0);
@@ -63,17 +65,27 @@ static void near_tell(struct near *n, enum in_kind kind, int64_t number, struct 
     if (!n->finished) relay_post(n->home, MSG_PEER_IN, (int)kind, n->far, number, a, b);
 }
 
+/* With all its namespaces, that of streams too. */
+static struct str near_string(struct turn *turn, const struct xml_node *el) {
+    struct buf out = BUF_INIT;
+    xml_write(&out, el, STR_NONE, true);
+    struct str bytes = arena_dup(turn->arena, buf_str(&out));
+    buf_free(&out);
+    return bytes;
+}
+
 static void on_header(struct turn *turn, void *owner, const struct xml_node *header, struct str default_ns) {
-    near_tell(owner, IN_HEADER, 0, xml_string(turn->arena, header, STR_NONE), default_ns);
+    near_tell(owner, IN_HEADER, 0, near_string(turn, header), default_ns);
 }
 
 static void on_element(struct turn *turn, void *owner, struct xml_node *el, size_t len) {
-    near_tell(owner, IN_ELEMENT, (int64_t)len, xml_string(turn->arena, el, STR_NONE), STR_NONE);
+    near_tell(owner, IN_ELEMENT, (int64_t)len, near_string(turn, el), STR_NONE);
 }
 
 static void on_end(struct turn *turn, void *owner) {
     (void)turn;
-    near_tell(owner, IN_END, 0, STR_NONE, STR_NONE);
+    struct near *n = owner;
+    near_tell(n, IN_END, n->writes * 2 + n->peer->ops->is_sending(n->peer), STR_NONE, STR_NONE);
 }
 
 static void on_bad(struct turn *turn, void *owner, enum xml_error error) {
@@ -115,6 +127,7 @@ void relay_on_out(struct turn *turn, struct msg *msg) {
     struct peer *p = n->peer; /* NULL: lost; only the farewell matters then */
     switch ((enum out_kind)m->kind) {
     case OUT_WRITE:
+        n->writes++;
         if (p) p->ops->write(p, m->a);
         break;
     case OUT_PAUSE:
@@ -160,6 +173,7 @@ static void far_tell(struct far *f, enum out_kind kind, int64_t number, struct s
 static void far_write(struct peer *peer, struct str element) {
     struct far *f = far_of(peer);
     f->unsent += element.len;
+    f->writes++;
     far_tell(f, OUT_WRITE, 0, element, STR_NONE);
 }
 
@@ -188,16 +202,23 @@ static void far_facts(const struct peer *peer, struct peer_facts *out) {
 }
 
 static bool far_is_full(const struct peer *peer) {
-    return far_of(peer)->unsent > UNSENT_HIGH;
+    const struct far *f = far_of(peer);
+    const struct server *server = f->home->hub->server;
+    return f->unsent > (size_t)server->options.output_high;
 }
 
 static bool far_is_sending(const struct peer *peer) {
-    (void)peer;
-    return false; /* the gate has it */
+    const struct far *f = far_of(peer);
+    return f->ended != f->writes * 2; /* all were handled there, and nothing was on the way, when the end came */
 }
 
 static void far_ask_drain(struct peer *peer) {
     far_tell(far_of(peer), OUT_ASK_DRAIN, 0, STR_NONE, STR_NONE);
+}
+
+static void on_loss(struct loop_deferred *deferred) {
+    struct far *f = CONTAINER_OF(deferred, struct far, loss);
+    if (!f->over) f->events->lost(shard_turn(f->home), f->owner, f->lost);
 }
 
 static void far_attach(struct peer *peer, struct turn *turn, const struct peer_events *events, void *owner) {
@@ -206,6 +227,9 @@ static void far_attach(struct peer *peer, struct turn *turn, const struct peer_e
     f->owner = owner;
     f->facts.heard_ms = turn->now_ms;
     far_tell(f, OUT_RESUME, 0, STR_NONE, STR_NONE);
+    if (!f->lost) return;
+    f->loss.run = on_loss; /* it went before anybody was there to be told */
+    loop_defer(turn->shard->loop, &f->loss);
 }
 
 static void far_open(struct peer *peer, struct str id, struct str lang) {
@@ -248,6 +272,7 @@ static void far_event(struct turn *turn, struct far *f, const struct msg_peer *m
         f->events->element(turn, f->owner, far_parse(turn, m->a), (size_t)m->number);
         break;
     case IN_END:
+        f->ended = m->number;
         f->events->end(turn, f->owner);
         break;
     case IN_BAD:
@@ -270,7 +295,10 @@ void relay_on_in(struct turn *turn, struct msg *msg) {
     struct far *f = m->to;
     if (m->kind == IN_GONE) {
         CHECK(f->over);
+        loop_undefer(f->home->loop, &f->loss);
         free(f);
+    } else if (!f->events) {
+        if (m->kind == IN_LOST) f->lost = (int)m->number;
     } else if (!f->over) {
         far_event(turn, f, m);
     }

@@ -275,6 +275,7 @@ static void load_done(struct turn *turn, struct store_job *job) {
     struct load_job *load = (struct load_job *)job;
     struct account *a = load->account;
     if (job->result) LOG(LOG_ERROR, "account-load-failed", F_STR("account", account_bare(a)), F_ERR("error", job->result));
+    a->failed = job->result != 0;
     if (job->result == 0 && load->found) account_take_load(a, load);
     a->state = ACCOUNT_READY;
     load_clear(load);
@@ -341,6 +342,11 @@ void accounts_free(struct im *im) {
     for (struct account *a; (a = map_next(&im->accounts, &at));) {
         CHECK(a->session_count == 0);
         a->jobs = 0;
+        for (struct msg *m = a->parked, *next; m; m = next) {
+            next = m->next;
+            free(m);
+        }
+        a->parked = NULL;
         account_free(a);
     }
     map_free(&im->accounts);
@@ -394,7 +400,7 @@ int64_t account_settled_to(const struct account *a) {
 }
 
 void account_exclusive(struct turn *turn, struct account *a, struct exclusive *e) {
-    if (a->writing) {
+    if (a->writing || a->releasing) {
         list_append(&a->exclusive, &e->link);
         return;
     }
@@ -405,13 +411,15 @@ void account_exclusive(struct turn *turn, struct account *a, struct exclusive *e
 
 void account_release(struct turn *turn, struct account *a) {
     CHECK(a->writing);
-    struct link *next = list_pop(&a->exclusive);
-    if (next) {
-        struct exclusive *e = CONTAINER_OF(next, struct exclusive, link);
-        e->run(turn, a, e);
-        return;
-    }
     a->writing = false;
+    if (a->releasing) return; /* the loop below, further up, goes on */
+    a->releasing = true;
+    while (!a->writing && !list_empty(&a->exclusive)) {
+        struct exclusive *e = CONTAINER_OF(list_pop(&a->exclusive), struct exclusive, link);
+        a->writing = true;
+        e->run(turn, a, e);
+    }
+    a->releasing = false;
     account_rest(turn, a);
 }
 
@@ -421,16 +429,18 @@ struct mark_job {
     struct store_job job;
     struct account *account;
     int64_t id, mark;
+    bool drops_hidden; /* kept for the hand-over alone, which has taken place */
 };
 
 static int mark_run(struct db *db, struct store_job *job) {
     const struct mark_job *m = (struct mark_job *)job;
-    return accounts_set_offline_mark(db, m->id, m->mark);
+    int err = accounts_set_offline_mark(db, m->id, m->mark);
+    return err || !m->drops_hidden ? err : archive_drop_hidden(db, m->id, m->mark);
 }
 
 static void mark_done(struct turn *turn, struct store_job *job) {
     struct mark_job *m = (struct mark_job *)job;
-    if (job->result == 0 && m->mark > m->account->mark_stored) m->account->mark_stored = m->mark;
+    if (job->result) m->account->mark_stored = 0; /* it is written again, with what has come since */
     account_job_end(turn, m->account);
     free(m);
 }
@@ -451,6 +461,7 @@ void account_mark_flush(struct turn *turn, struct account *a) {
     m->job.msg.bytes = sizeof *m;
     m->account = a;
     m->id = a->id;
+    m->drops_hidden = a->im->server->options.archive_default != ARCHIVE_ALWAYS;
     m->mark = a->mark_stored = a->offline_mark;
     account_job_begin(a);
     store_submit(a->im->server->store, turn, &m->job);
@@ -463,7 +474,8 @@ enum { SWEEP_MS = 1000, SWEEP_MARKS = 512 };
 static void sweep_marks(struct turn *turn, struct im *im) {
     /* Only accounts with sessions move their mark; few of them have news in a given second. */
     for (uint32_t i = 0, seen = 0; i < im->session_cap && seen < SWEEP_MARKS; i++) {
-        struct session *s = im->sessions[i];
+        im->sweep_at = (im->sweep_at + 1) % im->session_cap;
+        struct session *s = im->sessions[im->sweep_at];
         if (!s) continue;
         struct account *a = s->account;
         if (a->offline_mark > a->mark_stored) {

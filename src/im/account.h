@@ -50,9 +50,12 @@ struct account {
     enum account_state state;
     uint16_t slot;
     uint16_t local_len, bare_len;
+    bool failed;        /* could not be loaded: nothing is known of it; it leaves at once */
     bool writing;       /* an exclusive change is at the store */
+    bool releasing;     /* those that waited are being run */
     bool traced;        /* its stanzas are logged */
     uint16_t session_count;
+    uint16_t queries;   /* of its archive, under way */
     struct msg *parked, **parked_end; /* while loading: messages in order */
     struct link sessions;
     struct link idle;     /* in im->idle_accounts */

@@ -101,8 +101,7 @@ struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xm
         stream_fail(turn, stream, STREAM_ERR_RESOURCE_CONSTRAINT, STR("Too many devices are signed in."));
         return NULL;
     }
-    s->modern = true; /* it catches up by the archive */
-    handover_all(turn, stream->account);
+    s->modern = handover_all(turn, stream->account); /* it catches up by the archive */
     struct xml_node *bound = xml_new(turn->arena, NS_BIND2, STR("bound"));
     bound_metadata(turn, stream->account, bound);
     const struct xml_node *enable = xml_child(bind, NS_SM, STR("enable"));

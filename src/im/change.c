@@ -97,7 +97,8 @@ void change_owe(struct turn *turn, struct change *c, struct xml_node *el, struct
     xml_set(turn->arena, el, STR("to"), jid_str(to));
     struct change_step *step = step_add(c, OWE, jid_str(to));
     step->name = arena_dup(c->arena, xml_string(turn->arena, el, STR_NONE));
-    step->number = (int64_t)(random_u64() >> 1) | 1;
+    /* Rising, so that what is replayed at start keeps its order; unique by the account's shard and chance. */
+    step->number = turn->wall_us << 10 | (int64_t)(random_u64() & 1023);
 }
 
 void change_settle(struct change *c, int64_t owed) {

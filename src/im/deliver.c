@@ -32,8 +32,13 @@ struct wire *deliver_wire(struct walk *walk) {
 
 void deliver_to(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
     struct account *a = s->account;
+    if (sequence && sequence <= s->flooded) return; /* the flood has read it before its turn came */
     if (a->flooder == s && sequence) {
-        a->flood_missed = true;
+        if (sequence <= a->flood_at) {
+            handover_wait(a, sequence); /* older than where the flood is: it comes back to it */
+        } else {
+            a->flood_missed = true;
+        }
         return;
     }
     session_send(turn, s, wire, sequence);
@@ -77,11 +82,12 @@ void deliver_again(struct turn *turn, struct account *a, struct str full, const 
     struct xml_scope scope = {.default_ns = STR_NONE};
     struct xml_node *el;
     struct stanza stanza;
-    if (xml_parse(turn->arena, copy, &scope, &a->im->server->limits, &el) != XML_OK) return;
+    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX}; /* ours: checked where it came in */
+    if (xml_parse(turn->arena, copy, &scope, &limits, &el) != XML_OK) return;
     if (stanza_read(turn->arena, el, &stanza) != STANZA_ERR_NONE) return;
     if (item->request) {
         deliver_bounce(turn, &stanza);
-    } else {
+    } else if (stanza.kind == STANZA_MESSAGE && sequence && lost) {
         struct xml_node *late = xml_copy_shallow(turn->arena, el);
         delay_add(turn, late, server_domain(a->im), sequence);
         struct wire *again = wire_from(late);

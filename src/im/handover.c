@@ -36,7 +36,8 @@ void handover_begin(struct account *a, int64_t sequence) {
 
 /* The mark follows the acknowledged head. */
 void handover_advance(struct turn *turn, struct account *a) {
-    int64_t limit = a->flooder ? a->flood_at : a->waiting_from ? a->waiting_from - 1 : INT64_MAX;
+    int64_t limit = a->waiting_from ? a->waiting_from - 1 : INT64_MAX;
+    if (a->flooder && a->flood_at < limit) limit = a->flood_at;
     while (!list_empty(&a->handovers)) {
         struct handover *h = CONTAINER_OF(a->handovers.next, struct handover, link);
         if (!h->acked || h->sequence > limit) return;
@@ -61,13 +62,16 @@ bool handover_failed(struct account *a, int64_t sequence) {
     return h->holders == 0 && !h->acked;
 }
 
-void handover_all(struct turn *turn, struct account *a) {
+bool handover_all(struct turn *turn, struct account *a) {
+    /* Where archives do not hold everything, they cannot stand in for the hand-over. */
+    if (a->im->server->options.archive_default != ARCHIVE_ALWAYS) return false;
     LIST_EACH(&a->handovers, at, after) {
         list_remove(at);
         free(CONTAINER_OF(at, struct handover, link));
     }
     a->waiting_from = 0;
     account_mark(turn, a, a->last_sequence);
+    return true;
 }
 
 bool handover_is_held(const struct account *a, int64_t sequence) {

@@ -26,7 +26,7 @@ void handover_advance(struct turn *turn, struct account *account);
 bool handover_is_held(const struct account *account, int64_t sequence);
 /* Nobody has it: it waits for a client that is given what it missed. */
 void handover_wait(struct account *account, int64_t sequence);
-/* A client that reads archives has come: everything up to now is its own business. */
-void handover_all(struct turn *turn, struct account *account);
+/* A client that reads archives has come: everything up to now is its own business. False: not on this server, whose archives are not complete. */
+bool handover_all(struct turn *turn, struct account *account);
 
 #endif

@@ -55,6 +55,8 @@ struct im {
     struct map accounts; /* bare address -> struct account */
     struct link idle_accounts; /* without sessions, oldest first */
     struct loop_timer sweep;
+    uint32_t sweep_at; /* the session that it looked at last */
+    bool stopping;     /* nobody signs in any more */
     /* Sessions by handle. */
     struct session **sessions;
     uint32_t *session_gens;

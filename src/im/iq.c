@@ -50,7 +50,8 @@ enum stanza_error iq_error_of(int err) {
 struct iq_later {
     uint32_t session, session_gen;
     bool remote; /* the requester has another home: answer by its address */
-    uint16_t from_len, to_len, id_len;
+    uint16_t from_len, to_len;
+    uint32_t id_len;
     char text[]; /* from, to, id */
 };
 
@@ -63,7 +64,7 @@ struct iq_later *iq_defer(struct walk *walk) {
     l->remote = walk->direction == IN;
     l->from_len = (uint16_t)from.len;
     l->to_len = (uint16_t)to.len;
-    l->id_len = (uint16_t)id.len;
+    l->id_len = (uint32_t)id.len;
     char *at = l->text;
     if (from.len) memcpy(at, from.p, from.len);
     at += from.len;

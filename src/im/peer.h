@@ -50,7 +50,7 @@ struct peer_ops {
     /* Is so much unsent that large answers should wait? and: tell `drained` when it has left. */
     bool (*is_full)(const struct peer *peer);
     void (*ask_drain)(struct peer *peer);
-    /* Is anything unsent at all? */
+    /* Is anything on the way that the other side's system has not acknowledged? True also when that is not known. */
     bool (*is_sending)(const struct peer *peer);
     /* Hand-over: events come to this owner, on this place. Called once, on the new home. */
     void (*attach)(struct peer *peer, struct turn *turn, const struct peer_events *events, void *owner);

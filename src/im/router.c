@@ -328,6 +328,12 @@ static void router_settle_in(struct walk *walk) {
 }
 
 static bool router_in(struct walk *walk, struct msg_stanza *m) {
+    if (walk->account->failed) { /* not known whether there is such an account: nothing is decided, a debt stays and is replayed */
+        walk->owed = 0;
+        if (walk->stanza.kind != STANZA_PRESENCE) router_refuse(walk, STANZA_ERR_INTERNAL_SERVER_ERROR, STR("Try again later."));
+        router_settle_in(walk);
+        return true;
+    }
     if (walk->account->id == 0) {
         router_nobody(walk);
         router_settle_in(walk);

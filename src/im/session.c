@@ -272,7 +272,7 @@ void session_proven_all(struct turn *turn, struct session *s) {
 void session_proven(struct turn *turn, struct session *s) {
     uint32_t n = s->unproven_asked;
     for (uint32_t i = 0; i < n; i++) handover_done(turn, s->account, s->unproven[i]);
-    memmove(s->unproven, s->unproven + n, (s->unproven_count - n) * sizeof *s->unproven);
+    if (n) memmove(s->unproven, s->unproven + n, (s->unproven_count - n) * sizeof *s->unproven);
     s->unproven_count -= n;
     s->unproven_asked = 0;
     if (s->unproven_count > 0 && s->stream) stream_wake(s->stream, PROOF_MS);
@@ -297,5 +297,7 @@ void session_send_node(struct turn *turn, struct session *s, const struct xml_no
 }
 
 bool session_is_full(const struct session *s) {
-    return !s->stream || s->stream->peer->ops->is_full(s->stream->peer);
+    if (!s->stream || s->stream->peer->ops->is_full(s->stream->peer)) return true;
+    const struct options *o = &s->account->im->server->options;
+    return s->sm && ((int64_t)(s->sm->sent - s->sm->acked) > o->sm_queue / 2 || s->sm->bytes > o->sm_queue_bytes / 2);
 }

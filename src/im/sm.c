@@ -128,6 +128,7 @@ bool sm_acknowledge(struct turn *turn, struct session *s, uint32_t h) {
         sm->cap = sm->head = 0;
     }
     if (sm->acked == sm->asked && sm->asked != sm->sent) sm_ask(turn, s);
+    if (s->stream && s->stream->drains) stream_drain_go(turn, s->stream);
     return true;
 }
 
@@ -248,6 +249,7 @@ void sm_resume(struct turn *turn, struct session *s, struct stream *stream, uint
         old->session = NULL;
         s->stream = NULL;
         stream_close(turn, old, STREAM_ERR_CONFLICT, STR("The session goes on over another connection."));
+        sm_hibernate(turn, s); /* should the new one die before it has it */
     }
     if (s->sm->resuming) { /* two at once: the later one has it */
         struct stream *other = s->sm->resuming;

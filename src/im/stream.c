@@ -38,10 +38,15 @@ struct held {
 
 /* --- large answers --- */
 
-static void stream_drain_go(struct turn *turn, struct stream *stream) {
+/* The socket is full: it will tell. Or too much is unacknowledged: then the next <a/> goes on (sm.c). */
+static void stream_drain_wait(struct stream *stream) {
+    if (stream->peer->ops->is_full(stream->peer)) stream->peer->ops->ask_drain(stream->peer);
+}
+
+void stream_drain_go(struct turn *turn, struct stream *stream) {
     while (stream->drains && stream->session) {
-        if (stream->peer->ops->is_full(stream->peer)) {
-            stream->peer->ops->ask_drain(stream->peer);
+        if (session_is_full(stream->session)) {
+            stream_drain_wait(stream);
             return;
         }
         struct stream_drain *drain = stream->drains;
@@ -49,7 +54,7 @@ static void stream_drain_go(struct turn *turn, struct stream *stream) {
         if (!drain->more(turn, stream->session, drain)) {
             drain->next = stream->drains;
             stream->drains = drain;
-            stream->peer->ops->ask_drain(stream->peer);
+            stream_drain_wait(stream);
             return;
         }
     }
@@ -146,13 +151,38 @@ static void refill(struct stream *stream, int64_t now_ms) {
     stream->stanzas_left = (int32_t)(stanzas_m > o->stanzas_burst * 1000 ? o->stanzas_burst * 1000 : stanzas_m);
 }
 
+/* How long until what was taken is earned again; 0: nothing is owed. */
+static int64_t stream_debt_ms(const struct stream *stream) {
+    const struct options *o = stream_options(stream);
+    if (stream->bytes_left >= 0 && stream->stanzas_left >= 0) return 0;
+    int64_t for_bytes = stream->bytes_left < 0 ? -(int64_t)stream->bytes_left * 1000 / o->bytes_per_s : 0;
+    int64_t for_stanzas = stream->stanzas_left < 0 ? -(int64_t)stream->stanzas_left / o->stanzas_per_s : 0;
+    return (for_bytes > for_stanzas ? for_bytes : for_stanzas) + 10;
+}
+
+static void stream_go_on(struct turn *turn, struct stream *stream);
+
 static void on_timer(struct loop_timer *timer, int64_t now_ms) {
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
     struct turn *turn = shard_turn(stream->im->shard);
     const struct options *o = stream_options(stream);
     if (stream->paused) {
+        refill(stream, now_ms);
+        int64_t debt_ms = stream_debt_ms(stream);
+        if (debt_ms) { /* a relay went on for a while */
+            loop_timer_set(stream->im->shard->loop, timer, now_ms + debt_ms);
+            return;
+        }
         stream->paused = false;
-        if (stream->holds == 0) stream->peer->ops->resume(stream->peer);
+        bool freed = false;
+        stream->freed = &freed;
+        if (stream->holds == 0) stream_go_on(turn, stream);
+        if (freed) return;
+        stream->freed = NULL;
+    }
+    if (!stream->session && !stream->resuming && now_ms >= stream->unbound_until_ms) {
+        stream_fail(turn, stream, STREAM_ERR_CONNECTION_TIMEOUT, STR("Binding took too long."));
+        return;
     }
     stream_prove(turn, stream);
     struct peer_facts facts;
@@ -169,7 +199,7 @@ static void on_timer(struct loop_timer *timer, int64_t now_ms) {
 }
 
 void stream_charge(struct stream *stream, uint32_t stanzas) {
-    stream->stanzas_left -= (int32_t)stanzas * 1000;
+    if (stream_options(stream)->rates) stream->stanzas_left -= (int32_t)(stanzas < 1000 ? stanzas : 1000) * 1000;
 }
 
 /* Takes the cost of one element; when too much has been taken the connection is not read for a while. */
@@ -179,12 +209,11 @@ static void stream_take(struct turn *turn, struct stream *stream, size_t len) {
     refill(stream, turn->now_ms);
     stream->bytes_left -= (int32_t)len;
     stream->stanzas_left -= 1000;
-    if (stream->paused || (stream->bytes_left >= 0 && stream->stanzas_left >= 0)) return;
-    int64_t for_bytes = stream->bytes_left < 0 ? -(int64_t)stream->bytes_left * 1000 / o->bytes_per_s : 0;
-    int64_t for_stanzas = stream->stanzas_left < 0 ? -(int64_t)stream->stanzas_left / o->stanzas_per_s : 0;
+    int64_t debt_ms = stream_debt_ms(stream);
+    if (stream->paused || debt_ms == 0) return;
     stream->paused = true;
     stream->peer->ops->pause(stream->peer);
-    stream_wake(stream, (for_bytes > for_stanzas ? for_bytes : for_stanzas) + 10);
+    stream_wake(stream, debt_ms);
 }
 
 /* --- SASL success --- */
@@ -305,7 +334,11 @@ static void on_header(struct turn *turn, void *owner, const struct xml_node *hea
 /* Signed in, not bound: a request to bind, or a resumption. */
 static void stream_unbound(struct turn *turn, struct stream *stream, struct xml_node *el) {
     struct xml_node *failed;
-    if (stream->resuming) {
+    if (stream->account->id == 0 || stream->account->generation != stream->generation) { /* removed or changed since the proof */
+        stream_fail(turn, stream, STREAM_ERR_NOT_AUTHORIZED, STR_NONE);
+    } else if (stream->im->stopping) {
+        stream_fail(turn, stream, STREAM_ERR_SYSTEM_SHUTDOWN, STR_NONE);
+    } else if (stream->resuming) {
         stream_fail(turn, stream, STREAM_ERR_POLICY_VIOLATION, STR("Wait for the answer to <resume/>."));
     } else if (xml_is(el, NS_SM, STR("resume"))) {
         if (!stream_resume(turn, stream, el, &failed)) stream_write(turn, stream, failed);
@@ -340,6 +373,8 @@ static void held_add(struct turn *turn, struct stream *stream, const struct xml_
     stream->held_end = &h->next;
 }
 
+static void stream_end(struct turn *turn, struct stream *stream);
+
 void stream_hold(struct stream *stream) {
     stream->holds++;
     stream->peer->ops->pause(stream->peer);
@@ -347,9 +382,15 @@ void stream_hold(struct stream *stream) {
 
 void stream_release(struct turn *turn, struct stream *stream) {
     if (stream->holds == 0 || --stream->holds > 0) return;
+    stream_go_on(turn, stream);
+}
+
+/* What waited is looked at now, and the connection is read again. */
+static void stream_go_on(struct turn *turn, struct stream *stream) {
     bool freed = false;
+    bool *outer = stream->freed;
     stream->freed = &freed;
-    while (stream->held && stream->holds == 0) {
+    while (stream->held && stream->holds == 0 && !stream->paused) {
         struct held *h = stream->held;
         stream->held = h->next;
         struct xml_scope scope = {.default_ns = STR_NONE};
@@ -359,17 +400,25 @@ void stream_release(struct turn *turn, struct stream *stream) {
         size_t len = h->len;
         free(h);
         if (xml_parse(turn->arena, bytes, &scope, &limits, &el) == XML_OK) stream_dispatch(turn, stream, el, len);
-        if (freed) return;
+        if (freed) {
+            if (outer) *outer = true;
+            return;
+        }
     }
-    stream->freed = NULL;
-    if (stream->holds == 0 && !stream->paused) stream->peer->ops->resume(stream->peer);
+    stream->freed = outer;
+    if (stream->holds || stream->paused) return;
+    if (stream->end_held) {
+        stream_end(turn, stream);
+    } else {
+        stream->peer->ops->resume(stream->peer);
+    }
 }
 
 static void on_element(struct turn *turn, void *owner, struct xml_node *el, size_t len) {
     struct stream *stream = owner;
     stream->asked = false;
     stream_take(turn, stream, len);
-    if (stream->holds) {
+    if (stream->holds || stream->paused) { /* a relay may have sent more before it heard of the pause */
         held_add(turn, stream, el, len);
     } else {
         stream_dispatch(turn, stream, el, len);
@@ -378,6 +427,14 @@ static void on_element(struct turn *turn, void *owner, struct xml_node *el, size
 
 static void on_end(struct turn *turn, void *owner) {
     struct stream *stream = owner;
+    if (stream->holds || stream->paused) {
+        stream->end_held = true; /* what was said before comes first */
+    } else {
+        stream_end(turn, stream);
+    }
+}
+
+static void stream_end(struct turn *turn, struct stream *stream) {
     if (stream->session) {
         /* A client that leaves in order has read what had left us; what has not may be lost. */
         if (!stream->peer->ops->is_sending(stream->peer)) session_proven_all(turn, stream->session);
@@ -441,6 +498,8 @@ static struct stream *stream_new(struct turn *turn, struct account *account, str
     stream->sasl2 = m->sasl2;
     stream->opened = m->sasl2;
     stream->success_due = true;
+    stream->generation = m->generation;
+    stream->unbound_until_ms = turn->now_ms + stream->im->server->options.unauthenticated_ms;
     stream->adopt = m;
     const struct options *o = stream_options(stream);
     stream->bytes_left = (int32_t)o->bytes_burst;
@@ -452,9 +511,9 @@ static struct stream *stream_new(struct turn *turn, struct account *account, str
     return stream;
 }
 
-static void adopt_refuse(struct turn *turn, struct msg_adopt *m) {
+static void adopt_refuse(struct turn *turn, struct msg_adopt *m, struct str condition) {
     struct xml_node *failure = xml_new(turn->arena, m->sasl2 ? NS_SASL2 : NS_SASL, STR("failure"));
-    xml_add(turn->arena, failure, NS_SASL, STR("not-authorized"));
+    xml_add(turn->arena, failure, NS_SASL, condition);
     struct str bytes = xml_string(turn->arena, failure, STR_NONE);
     m->peer->ops->attach(m->peer, turn, &stream_events, NULL);
     m->peer->ops->write(m->peer, bytes);
@@ -466,19 +525,21 @@ void stream_adopt(struct turn *turn, struct msg *msg) {
     struct msg_adopt *m = (struct msg_adopt *)msg;
     struct account *account = account_need(turn, m->bare, msg);
     if (!account) return; /* parked until it is loaded */
-    if (account->id == 0 || account->generation != m->generation) { /* deleted or changed since the proof */
-        adopt_refuse(turn, m);
+    bool is_stale = account->id == 0 || account->generation != m->generation; /* deleted or changed since the proof */
+    if (is_stale || account->im->stopping) {
+        adopt_refuse(turn, m, account->failed || account->im->stopping ? STR("temporary-auth-failure") : STR("not-authorized"));
         return;
     }
     struct stream *stream = stream_new(turn, account, m);
     struct peer *peer = stream->peer;
     stream->im->logins++;
-    loop_timer_set(turn->shard->loop, &stream->timer, turn->now_ms + stream_options(stream)->idle_ping_ms);
+    stream_wake(stream, stream_options(stream)->unauthenticated_ms + 10);
+    stream_wake(stream, stream_options(stream)->idle_ping_ms);
     peer->ops->attach(peer, turn, &stream_events, stream);
     if (stream->sasl2) {
         stream_inline(turn, stream);
     } else {
+        peer->ops->restart(peer); /* first: the client may answer the success at once with a new header */
         stream_success(turn, stream, NULL, NULL);
-        peer->ops->restart(peer);
     }
 }

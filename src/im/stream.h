@@ -32,11 +32,14 @@ struct stream {
     bool paused;
     uint8_t holds;           /* something that was sent must take effect before what came after it is looked at */
     struct held *held, **held_end; /* elements that wait for that */
+    bool end_held;           /* and so does the end of the stream */
     bool *freed;             /* where to tell that it has been freed */
     bool success_due;        /* SASL success is not yet written */
     struct session *resuming; /* waits until that session has nothing undecided */
     struct msg_adopt *adopt; /* until the success is written */
     int64_t asked_ms;
+    int64_t generation;      /* of the credentials that were proven */
+    int64_t unbound_until_ms; /* it must have bound by then */
     struct loop_timer timer; /* keepalive, and the end of a rate pause */
     /* Rates: what may still be taken before it is paused. */
     int32_t bytes_left, stanzas_left;
@@ -76,6 +79,8 @@ struct stream_drain {
     bool (*more)(struct turn *turn, struct session *session, struct stream_drain *drain);
     void (*gone)(struct turn *turn, struct stream_drain *drain);
 };
+/* There may be room again. */
+void stream_drain_go(struct turn *turn, struct stream *stream);
 void stream_drain_add(struct turn *turn, struct session *session, struct stream_drain *drain);
 
 #endif

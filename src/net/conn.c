@@ -22,6 +22,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -431,6 +432,11 @@ void conn_write2(struct conn *conn, struct str a, struct str b) {
 
 size_t conn_out_len(const struct conn *conn) {
     return buf_len(&conn->out);
+}
+
+bool conn_is_delivered(const struct conn *conn) {
+    int unsent = 0;
+    return buf_len(&conn->out) == 0 && ioctl(conn->watch.fd, TIOCOUTQ, &unsent) == 0 && unsent == 0;
 }
 
 bool conn_is_full(const struct conn *conn) {

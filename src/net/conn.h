@@ -97,6 +97,8 @@ void conn_write2(struct conn *conn, struct str a, struct str b);
 /* Bytes queued and not yet taken by the kernel. */
 size_t conn_out_len(const struct conn *conn);
 bool conn_is_full(const struct conn *conn);
+/* Nothing is queued here, and the peer's system has acknowledged all that the kernel took. */
+bool conn_is_delivered(const struct conn *conn);
 /* on_drain when everything queued so far has gone out (once). */
 void conn_ask_drain(struct conn *conn);
 

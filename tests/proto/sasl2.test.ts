@@ -107,10 +107,10 @@ describe('success', () => {
   test('<bound/> says what the archive holds', async () => {
     const [alice, bob] = await stage.accounts('alice', 'bob');
     const empty = await stage.signInModern(alice);
+    await stage.available(empty);
     const other = await stage.signIn(bob, { presence: true });
     other.sends`<message to='${alice.jid}' type='chat' id='m1'><body>one</body></message>`;
     other.sends`<message to='${alice.jid}' type='chat' id='m2'><body>two</body></message>`;
-    await stage.available(empty);
     const ids: string[] = [];
     for (const id of ['m1', 'm2'])
       ids.push(
