@@ -102,6 +102,14 @@ struct session *session_new(struct turn *turn, struct account *account, struct s
     return s;
 }
 
+/* Was written without being counted, and the connection is gone: nobody knows whether it arrived. */
+void session_unproven_lost(struct session *s) {
+    for (uint32_t i = 0; i < s->unproven_count; i++) {
+        if (handover_failed(s->account, s->unproven[i])) handover_wait(s->account, s->unproven[i]);
+    }
+    s->unproven_count = s->unproven_asked = 0;
+}
+
 /* What was sent to it and is not acknowledged goes elsewhere: to the account's other sessions, back to who asked, or it waits in the archive. */
 static void session_reroute(struct turn *turn, struct session *s) {
     struct account *a = s->account;
@@ -110,9 +118,7 @@ static void session_reroute(struct turn *turn, struct session *s) {
         bool lost = item->sequence ? handover_failed(a, item->sequence) : false;
         deliver_again(turn, a, session_full(s), item, lost);
     }
-    for (uint32_t i = 0; i < s->unproven_count; i++) {
-        if (handover_failed(a, s->unproven[i])) handover_wait(a, s->unproven[i]);
-    }
+    session_unproven_lost(s);
 }
 
 static void session_leave(struct turn *turn, struct session *s) {
@@ -152,6 +158,7 @@ void session_end(struct turn *turn, struct session *s, enum stream_error error, 
 
 void session_lost(struct turn *turn, struct session *s) {
     s->stream = NULL;
+    session_unproven_lost(s); /* from before it enabled stream management */
     if (s->sm && s->sm->id[0]) {
         sm_hibernate(turn, s);
     } else {

@@ -249,6 +249,7 @@ void sm_resume(struct turn *turn, struct session *s, struct stream *stream, uint
         old->session = NULL;
         s->stream = NULL;
         stream_close(turn, old, STREAM_ERR_CONFLICT, STR("The session goes on over another connection."));
+        session_unproven_lost(s);
         sm_hibernate(turn, s); /* should the new one die before it has it */
     }
     if (s->sm->resuming) { /* two at once: the later one has it */
