@@ -1,6 +1,7 @@
 // Two people, from the request to the read mark.
 
 import { expect, test } from 'vitest';
+import { seed } from './harness/seed.ts';
 import { useWorld } from './harness/world.ts';
 
 const world = useWorld();
@@ -125,6 +126,33 @@ test('unread counts in the row, the rail and the title, and the line before what
   await noah.titled(new RegExp(`^${mia.name}`));
   expect(await noah.page.locator('.badge').count()).toBe(0);
   await mia.mark('three', 'read');
+});
+
+test('many unread messages: one begins where one stopped, and finds the way back there', async () => {
+  const [a, b] = await world.accounts('mia', 'noah');
+  await world.befriend(a, b);
+  await seed(world, [{ from: a, to: b, body: 'read long ago' }]);
+  const noah = await world.enter(b);
+  await noah.chatWith(a.name);
+  await noah.sees('read long ago');
+  await noah.go('People');
+  await noah.go('Chats');
+  await noah.page.goto(`${noah.link.url}#/`);
+  await seed(
+    world,
+    Array.from({ length: 90 }, (_, i) => ({ from: a, to: b, body: `unread ${i}.` })),
+  );
+  await noah.titled(/^\(90\)/);
+  await noah.chatWith(a.name);
+  const first = noah.page.locator('.new + .msg', { hasText: 'unread 0.' });
+  await first.waitFor();
+  expect((await first.boundingBox())!.y).toBeLessThan(450);
+  await noah.page.keyboard.press('Escape');
+  await noah.sees('unread 89.');
+  await noah.titled(new RegExp(`^${a.name}`));
+  await noah.page.keyboard.press('Shift+PageUp');
+  await expect.poll(async () => (await first.boundingBox())?.y ?? -1).toBeGreaterThan(60);
+  expect((await first.boundingBox())!.y).toBeLessThan(450);
 });
 
 test('notes to oneself reach one’s other devices', async () => {

@@ -19,6 +19,7 @@ export class Person {
     readonly context: BrowserContext,
     readonly link: Link,
     private readonly domain: string,
+    private readonly touch: boolean,
     private readonly complaints: string[],
   ) {}
 
@@ -111,7 +112,9 @@ export class Person {
 
   async say(text: string): Promise<void> {
     await this.composer.fill(text);
-    await this.composer.press('Enter');
+    // On a touch screen Enter makes a new line.
+    if (this.touch) await this.button('Send').click();
+    else await this.composer.press('Enter');
   }
 
   message(text: string): Locator {

@@ -74,7 +74,7 @@ export class World {
       ...seat.context,
     });
     context.setDefaultTimeout(15_000);
-    const person = new Person(context, link, this.server.domain, this.complaints);
+    const person = new Person(context, link, this.server.domain, size !== 'desktop', this.complaints);
     this.people.push(person);
     await person.open();
     return person;

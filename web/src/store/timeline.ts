@@ -7,6 +7,8 @@ import type { Change } from './changes';
 import type { Address, Message, Timeline } from './model';
 
 export const PAGE = 50;
+/** So many are loaded at once to reach the first unread message. */
+const MOST_UNREAD = 2000;
 
 export type Older = 'more' | 'start' | 'offline';
 
@@ -86,8 +88,14 @@ export class ChatTimeline implements Timeline {
     const { db } = this.source;
     const readTime = await this.source.readTime(this.chat);
     const hole = await this.source.holeBelow(this.chat, Number.POSITIVE_INFINITY);
-    const rows = (await pageBefore(db, this.chat, PAGE)).filter((r) => hole === undefined || r.time > hole);
     const unread = await firstUnreadAfter(db, this.chat, readTime);
+    let rows = (await pageBefore(db, this.chat, PAGE)).filter((r) => hole === undefined || r.time > hole);
+    // Newest first. One begins to read where one stopped, also when that is several pages up.
+    for (let oldest = rows.at(-1); unread && oldest && oldest.time > unread.time && rows.length < MOST_UNREAD; ) {
+      const more = (await pageBefore(db, this.chat, PAGE, oldest)).filter((r) => hole === undefined || r.time > hole);
+      rows = [...rows, ...more];
+      oldest = more.at(-1);
+    }
     if (this.closed) return;
     batch(() => {
       this.firstUnread.value = unread?.key;

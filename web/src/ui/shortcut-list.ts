@@ -8,6 +8,7 @@ export const SHORTCUTS = [
   { keys: ['shift', 'enter'], does: 'keyboard.line' },
   { keys: ['colon'], does: 'keyboard.emoji' },
   { keys: ['pageUpDown'], does: 'keyboard.scroll' },
+  { keys: ['shift', 'pageUp'], does: 'keyboard.firstUnread' },
   { keys: ['ctrl', 'homeEnd'], does: 'keyboard.ends' },
   { keys: ['upDown'], does: 'keyboard.arrows' },
   { keys: ['c'], does: 'keyboard.copy' },

@@ -83,6 +83,11 @@ export function startShortcuts(session: () => Session | undefined): () => void {
       if (!log || (field && field.value !== '')) return;
       if (key === 'home') log.scrollTop = 0;
       else log.dispatchEvent(new KeyboardEvent('keydown', { key: 'End' }));
+    } else if (event.shiftKey && !command && !event.altKey && event.key === 'PageUp') {
+      // In a field that holds text it selects, as everywhere.
+      const field = (event.target as Element).closest<HTMLTextAreaElement>('textarea, input');
+      if (!find('.log') || (field && field.value !== '')) return;
+      find('.log')?.dispatchEvent(new KeyboardEvent('keydown', { key: 'PageUp', shiftKey: true }));
     } else if (event.key === 'Escape') {
       onEscape(event);
       return;

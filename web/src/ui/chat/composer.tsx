@@ -100,10 +100,17 @@ export function Composer({ chat }: { chat: Chat }) {
     if (!touch.matches) field.current.focus({ preventScroll: true });
   }, [chat.address, contact?.blocked]);
   useEffect(() => {
-    const observer = new ResizeObserver(fit);
+    const { style } = document.documentElement;
+    const footer = field.current?.closest('.composer');
+    // On a phone toasts float above it, however tall it grows.
+    const observer = new ResizeObserver(() => {
+      fit();
+      style.setProperty('--composer', `${footer?.clientHeight ?? 0}px`);
+    });
     if (field.current?.parentElement) observer.observe(field.current.parentElement);
     return () => {
       observer.disconnect();
+      style.removeProperty('--composer');
       session.setTyping(chat.address, false);
     };
   }, [chat.address]);
@@ -148,7 +155,7 @@ export function Composer({ chat }: { chat: Chat }) {
     if (event.key === 'Enter' && !event.altKey && (command || (sends && !event.shiftKey))) {
       event.preventDefault();
       void send();
-    } else if (event.key === 'PageUp' || event.key === 'PageDown') {
+    } else if (!event.shiftKey && (event.key === 'PageUp' || event.key === 'PageDown')) {
       event.preventDefault();
       scrollLog(field.current!, event.key === 'PageUp' ? -1 : 1);
     }

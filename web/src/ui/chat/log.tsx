@@ -140,6 +140,12 @@ export function Log({ chat, timeline }: Props) {
     return () => clearTimeout(timer);
   }, [view]);
 
+  /** Back to the line before what was new. */
+  const toUnread = () => {
+    const row = messages.findIndex((message) => message.key === firstUnread);
+    if (row >= 0) view.toRow(row, scroller.current!.clientHeight * 0.2);
+  };
+
   const onKeyDown = (event: KeyboardEvent) => {
     const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('.lrow');
     const step = event.key === 'ArrowUp' ? -1 : event.key === 'ArrowDown' ? 1 : 0;
@@ -152,6 +158,7 @@ export function Log({ chat, timeline }: Props) {
       article.focus({ preventScroll: true });
       article.scrollIntoView({ block: 'nearest' });
     } else if (event.key === 'End') view.toEnd();
+    else if (event.key === 'PageUp' && event.shiftKey) toUnread();
     else return;
     event.preventDefault();
   };

@@ -112,7 +112,7 @@ function PersonActions({ chat }: { chat: Chat }) {
         {contact ? (
           <Action icon="edit" label={t('contact.rename')} run={() => setRenaming(true)} />
         ) : (
-          <Action icon="user-plus" label={t('add.title')} run={() => addContact(address)} />
+          !asks && <Action icon="user-plus" label={t('add.title')} run={() => addContact(address)} />
         )}
         <Action icon="copy" label={t('contact.copyAddress')} run={() => void copyAddress(address)} />
         {contact && contact.subscription !== 'both' && contact.subscription !== 'to' && !contact.blocked && (
@@ -133,7 +133,7 @@ function PersonActions({ chat }: { chat: Chat }) {
           icon="block"
           danger={!contact?.blocked && !session.blocked.value.includes(address)}
           label={t(session.blocked.value.includes(address) ? 'contact.unblockName' : 'contact.blockName', { name })}
-          hint={t('contact.blockHint')}
+          hint={t(session.blocked.value.includes(address) ? 'contact.unblockHint' : 'contact.blockHint')}
           run={() => void setBlocked(session, address, name, !session.blocked.peek().includes(address))}
         />
         {contact && (

@@ -1,7 +1,7 @@
 // Real dialogs, on the browser's own <dialog>: it keeps the focus inside, gives it back, answers Esc and the
 // phone's Back. Only for what cannot be undone, and for small forms.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n';
 import { IconButton } from './controls';
 
@@ -17,7 +17,8 @@ interface Props {
 export function Dialog({ title, bare, class: extra, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before the next key arrives: what is typed right after Ctrl+K belongs in here.
+  useLayoutEffect(() => {
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();

@@ -1,4 +1,5 @@
-// What was done, with Undo; what failed, with a way on. Two at most, 8 seconds, longer while hovered or focused.
+// What was done, with Undo; what failed, with a way on. Two at most, 8 seconds, longer while hovered or focused; half as
+// long when there is nothing to do about it.
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n';
@@ -65,7 +66,7 @@ function ToastView({ it }: { it: Toast }) {
   const timer = useRef(0);
   const start = () => {
     clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => !held.current && drop(it, false), 8000);
+    timer.current = window.setTimeout(() => !held.current && drop(it, false), it.action || it.bad ? 8000 : 4000);
   };
   const hold = () => {
     held.current = true;

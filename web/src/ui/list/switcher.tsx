@@ -7,6 +7,7 @@ import { Avatar } from '../kit/avatar';
 import { Badge } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';
+import { touch } from '../look';
 import { addContact } from '../people/add-contact';
 import { go } from '../router';
 import { matches, rank } from './search';
@@ -80,8 +81,14 @@ function SwitcherBody({ close }: { close(): void }) {
   const pick = (i: number) => {
     const address = found[i];
     close();
-    if (address) go({ page: 'chats', chat: address });
-    else addContact(query.trim());
+    if (!address) {
+      addContact(query.trim());
+      return;
+    }
+    go({ page: 'chats', chat: address });
+    // The dialog gives the focus back to where it came from; one came here to write.
+    if (!touch.matches)
+      setTimeout(() => document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true }));
   };
   const last = found.length;
   const move = (to: number) => {
