@@ -51,7 +51,6 @@ static void flood_write_row(struct turn *turn, struct session *s, int64_t sequen
     struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
     struct xml_node *el;
     a->flood_at = sequence;
-    s->flooded = sequence;
     if (handover_is_held(a, sequence)) return; /* it came by its full address while this one waited */
     if (xml_parse(arena, stanza, &scope, &limits, &el) != XML_OK) return;
     struct xml_node *id = xml_add(arena, el, NS_SID, STR("stanza-id"));
@@ -77,7 +76,7 @@ static void flood_next(struct turn *turn, struct flood *f) {
     if (f->complete && wants && a->waiting_from) { /* somebody else has given something back meanwhile */
         f->after = a->waiting_from - 1;
         a->waiting_from = 0;
-        s->flooded = 0;
+        a->flood_at = f->after;
     } else if (f->complete && !(wants && a->flood_missed)) {
         if (a->flood_missed) handover_wait(a, f->after + 1);
         flood_end(turn, f);

@@ -32,7 +32,6 @@ struct wire *deliver_wire(struct walk *walk) {
 
 void deliver_to(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
     struct account *a = s->account;
-    if (sequence && sequence <= s->flooded) return; /* the flood has read it before its turn came */
     if (a->flooder == s && sequence) {
         if (sequence <= a->flood_at) {
             handover_wait(a, sequence); /* older than where the flood is: it comes back to it */

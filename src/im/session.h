@@ -61,7 +61,6 @@ struct session {
     int64_t *unproven;     /* without SM: archive sequences written and not yet proven by a ping's answer */
     uint32_t unproven_count, unproven_cap, unproven_asked;
     int64_t since_us;
-    int64_t flooded;       /* archive rows up to here came to it by a flood */
     struct loop_deferred acking; /* sends the <a/> */
     char full[];           /* the full address, NUL-terminated; the resource is its end */
 };
