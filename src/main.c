@@ -79,7 +79,8 @@ static int program_options(struct program *p, const char *path) {
     }
     /* A resumed session sends its whole queue at once: it must fit into the output. */
     if (o->sm_queue_bytes > o->output_max / 2) o->sm_queue_bytes = o->output_max / 2;
-    p->server.limits = (struct xml_limits){(uint32_t)o->stanza_bytes, (uint16_t)o->depth, (uint16_t)o->attributes, (uint32_t)o->children};
+    p->server.limits = (struct xml_limits){(uint32_t)o->stanza_bytes, (uint16_t)o->depth, (uint16_t)o->attributes,
+                                           (uint32_t)o->children};
     p->server.limits_unauthenticated = p->server.limits;
     p->server.limits_unauthenticated.bytes_max = (uint32_t)o->stanza_bytes_unauthenticated;
     return 0;
@@ -87,8 +88,10 @@ static int program_options(struct program *p, const char *path) {
 
 static uint16_t shard_count(const struct options *o) {
     unsigned long long n;
-    if (str_eq(o->shards, STR("auto"))) n = (unsigned long long)sysconf(_SC_NPROCESSORS_ONLN);
-    else if (!str_to_u64(o->shards, SHARDS_MAX, &n)) n = 0;
+    if (str_eq(o->shards, STR("auto")))
+        n = (unsigned long long)sysconf(_SC_NPROCESSORS_ONLN);
+    else if (!str_to_u64(o->shards, SHARDS_MAX, &n))
+        n = 0;
     return (uint16_t)(n < 1 ? 1 : n > SHARDS_MAX ? SHARDS_MAX : n);
 }
 
@@ -238,7 +241,8 @@ static void program_flush(struct program *p) {
 
 static void program_stop(struct program *p) {
     LOG0(LOG_INFO, "stopping");
-    for (uint16_t i = 0; i < p->hub.gate_count; i++) errand(p->hub.places[p->hub.shard_count + i], on_gate_close, p->gates[i]);
+    for (uint16_t i = 0; i < p->hub.gate_count; i++)
+        errand(p->hub.places[p->hub.shard_count + i], on_gate_close, p->gates[i]);
     for (uint16_t i = 0; i < p->hub.shard_count; i++) errand(p->hub.places[i], on_sessions_end, NULL);
     program_flush(p);
     errand(p->hub.places[0], on_console_close, p);
@@ -348,15 +352,19 @@ static int usage(FILE *to, int status) {
     fputs("confabd --config FILE      run the server\n"
           "confabd --sample-config    print a configuration file that explains every option\n"
           "confabd --write-docs DIR   write the generated documents\n"
-          "confabd --version\n", to);
+          "confabd --version\n",
+          to);
     return status;
 }
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},  {"sample-config", no_argument, NULL, 's'},
-        {"write-docs", required_argument, NULL, 'd'}, {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"sample-config", no_argument, NULL, 's'},
+        {"write-docs", required_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     const char *config = NULL;
     for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {

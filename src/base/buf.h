@@ -15,7 +15,8 @@ struct buf {
     uint32_t head, tail, cap;
 };
 
-#define BUF_INIT {NULL, 0, 0, 0}
+#define BUF_INIT                                                                                                       \
+    { NULL, 0, 0, 0 }
 
 static inline size_t buf_len(const struct buf *b) {
     return b->tail - b->head;

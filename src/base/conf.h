@@ -26,12 +26,12 @@ enum conf_type {
 struct conf_option {
     const char *section, *name;
     enum conf_type type;
-    size_t offset;        /* of the value in the struct that conf_load fills */
-    const char *preset;   /* the default, as it would stand in the file */
-    int64_t min, max;     /* CONF_INT, CONF_SIZE, CONF_DURATION (in their unit); both 0: no bounds */
-    const char *choices;  /* CONF_CHOICE */
-    const char *text;     /* one sentence for the sample and the documentation */
-    bool reload;          /* takes effect on SIGHUP */
+    size_t offset;       /* of the value in the struct that conf_load fills */
+    const char *preset;  /* the default, as it would stand in the file */
+    int64_t min, max;    /* CONF_INT, CONF_SIZE, CONF_DURATION (in their unit); both 0: no bounds */
+    const char *choices; /* CONF_CHOICE */
+    const char *text;    /* one sentence for the sample and the documentation */
+    bool reload;         /* takes effect on SIGHUP */
 };
 
 /* NULL-terminated list of tables, each ended by an option without a name. */

@@ -17,7 +17,8 @@ struct map {
     uint32_t dead;       /* slots of removed entries, not yet reused */
 };
 
-#define MAP_INIT {NULL, 0, 0, 0}
+#define MAP_INIT                                                                                                       \
+    { NULL, 0, 0, 0 }
 
 /* NULL when it is not there. */
 void *map_get(const struct map *m, struct str key);

@@ -16,7 +16,8 @@ struct str {
 
 /* From a literal. Also in initialisers of constants: STR_INIT. */
 #define STR(literal) ((struct str){"" literal "", sizeof(literal) - 1})
-#define STR_INIT(literal) {"" literal "", sizeof(literal) - 1}
+#define STR_INIT(literal)                                                                                              \
+    { "" literal "", sizeof(literal) - 1 }
 #define STR_NONE ((struct str){NULL, 0})
 /* For printf: "%.*s", STR_FMT(s) */
 #define STR_FMT(s) (int)(s).len, (s).p ? (s).p : ""

@@ -16,7 +16,8 @@ const struct feature feature_archive = {
     .name = "archive",
     .spec = "XEP-0359, XEP-0334",
     .version = "0.7.0, 1.0.0",
-    .text = "Every kept message is in both archives before anybody sees it; opaque rising ids; forged ones are removed; sent again is kept once.",
+    .text = "Every kept message is in both archives before anybody sees it; opaque rising ids; forged ones are "
+            "removed; sent again is kept once.",
     .disco_account = archive_disco,
     .hooks = archive_hooks,
 };

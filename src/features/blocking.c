@@ -57,14 +57,15 @@ static void on_get(struct walk *walk) {
 struct block_set {
     bool block;
     struct str *jids;
-    uint32_t count; /* 0: unblock all */
+    uint32_t count;    /* 0: unblock all */
     struct str *fresh; /* those that really changed */
     uint32_t fresh_count;
 };
 
 static enum stanza_error read_items(const struct walk *walk, struct change *c, struct block_set *out) {
     uint32_t count = 0;
-    for (const struct xml_node *i = xml_child(walk->stanza.payload, NS_BLOCKING, STR("item")); i; i = xml_again(i)) count++;
+    for (const struct xml_node *i = xml_child(walk->stanza.payload, NS_BLOCKING, STR("item")); i; i = xml_again(i))
+        count++;
     out->jids = arena_alloc(c->arena, (count + 1) * sizeof *out->jids);
     for (const struct xml_node *i = xml_child(walk->stanza.payload, NS_BLOCKING, STR("item")); i; i = xml_again(i)) {
         struct jid jid;
@@ -129,7 +130,7 @@ static void push(struct turn *turn, struct account *a, const struct block_set *s
         xml_set(arena, xml_add(arena, el, STR_NONE, STR("item")), STR("jid"), set->jids[i]);
     }
     struct wire *wire = wire_from(iq);
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (s->blocklist) session_send(turn, s, wire, 0);
     }

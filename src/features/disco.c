@@ -16,7 +16,8 @@ static void disco_add_features(struct arena *arena, struct xml_node *query, bool
     }
 }
 
-static void disco_add_identity(struct arena *arena, struct xml_node *query, struct str category, struct str type, struct str name) {
+static void disco_add_identity(struct arena *arena, struct xml_node *query, struct str category, struct str type,
+                               struct str name) {
     struct xml_node *identity = xml_add(arena, query, STR_NONE, STR("identity"));
     xml_set(arena, identity, STR("category"), category);
     xml_set(arena, identity, STR("type"), type);
@@ -29,7 +30,8 @@ static void disco_add_contacts(struct walk *walk, struct xml_node *query) {
     struct str rest = walk->im->server->options.contact;
     if (!str_some(rest)) return;
     struct xml_node *form = form_new(arena, STR("result"), NS_SERVER_INFO);
-    static const struct str purposes[] = {STR_INIT("abuse-addresses"), STR_INIT("admin-addresses"), STR_INIT("support-addresses")};
+    static const struct str purposes[] = {STR_INIT("abuse-addresses"), STR_INIT("admin-addresses"),
+                                          STR_INIT("support-addresses")};
     for (size_t i = 0; i < sizeof purposes / sizeof *purposes; i++) {
         struct xml_node *field = form_add(arena, form, STR("list-multi"), purposes[i], STR_NONE);
         for (struct str left = rest; str_some(left);) {
@@ -92,8 +94,10 @@ static const struct str disco_features[] = {
 
 static const struct iq_handler disco_iq[] = {
     {IQ_GET, TO(SERVER), STR_INIT("http://jabber.org/protocol/disco#info"), STR_INIT("query"), on_server_info},
-    {IQ_GET, TO(SELF) | TO(ACCOUNT), STR_INIT("http://jabber.org/protocol/disco#info"), STR_INIT("query"), on_account_info},
-    {IQ_GET, TO(SERVER) | TO(SELF) | TO(ACCOUNT), STR_INIT("http://jabber.org/protocol/disco#items"), STR_INIT("query"), on_items},
+    {IQ_GET, TO(SELF) | TO(ACCOUNT), STR_INIT("http://jabber.org/protocol/disco#info"), STR_INIT("query"),
+     on_account_info},
+    {IQ_GET, TO(SERVER) | TO(SELF) | TO(ACCOUNT), STR_INIT("http://jabber.org/protocol/disco#items"), STR_INIT("query"),
+     on_items},
     {0, 0, {NULL, 0}, {NULL, 0}, NULL},
 };
 

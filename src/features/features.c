@@ -1,12 +1,12 @@
 /* features.c: THE list. Its order is the order inside a stage. One line a feature; each is one file with one table. */
 #include "im/feature.h"
 
-extern const struct feature feature_stream, feature_blocking, feature_message, feature_archive, feature_mam, feature_offline,
-    feature_presence, feature_subscription, feature_roster, feature_iq, feature_disco, feature_ping, feature_version,
-    feature_register;
+extern const struct feature feature_stream, feature_blocking, feature_message, feature_archive, feature_mam,
+    feature_offline, feature_presence, feature_subscription, feature_roster, feature_iq, feature_disco, feature_ping,
+    feature_version, feature_register;
 
 const struct feature *const features[] = {
-    &feature_stream,   &feature_blocking,     &feature_message,  &feature_archive, &feature_mam,
-    &feature_offline,  &feature_subscription, &feature_presence, &feature_roster,  &feature_iq,
-    &feature_disco,    &feature_ping,         &feature_version,  &feature_register, NULL,
+    &feature_stream,  &feature_blocking,     &feature_message,  &feature_archive,  &feature_mam,
+    &feature_offline, &feature_subscription, &feature_presence, &feature_roster,   &feature_iq,
+    &feature_disco,   &feature_ping,         &feature_version,  &feature_register, NULL,
 };

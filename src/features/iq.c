@@ -49,6 +49,7 @@ const struct feature feature_iq = {
     .name = "iq",
     .spec = "RFC 6120, RFC 6121",
     .version = "2011",
-    .text = "Requests to a full address reach that session, to a bare address the server answers; each is answered exactly once.",
+    .text = "Requests to a full address reach that session, to a bare address the server answers; each is answered "
+            "exactly once.",
     .hooks = iq_hooks,
 };

@@ -28,12 +28,12 @@ struct mam_query {
     struct stream_drain drain;
     struct account *account; /* a job of it: stays */
     struct iq_later *later;
-    struct arena *arena;     /* of the strings below */
+    struct arena *arena; /* of the strings below */
     struct archive_query query;
     struct str query_id;
-    int64_t must_exist;      /* a sequence that the request named; 0: none */
-    struct buf rows;         /* struct row_head and bytes, one after the other */
-    size_t written;          /* of rows, in bytes */
+    int64_t must_exist; /* a sequence that the request named; 0: none */
+    struct buf rows;    /* struct row_head and bytes, one after the other */
+    size_t written;     /* of rows, in bytes */
     int64_t first, last, count;
     bool complete;
 };
@@ -57,7 +57,8 @@ static void mam_free(struct turn *turn, struct mam_query *q) {
 
 /* --- writing the page --- */
 
-static void mam_write_row(struct turn *turn, struct session *s, const struct mam_query *q, int64_t sequence, struct str stanza) {
+static void mam_write_row(struct turn *turn, struct session *s, const struct mam_query *q, int64_t sequence,
+                          struct str stanza) {
     struct arena *arena = turn->arena;
     struct xml_scope scope = {.default_ns = STR_NONE};
     struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
@@ -192,7 +193,8 @@ static enum stanza_error read_form(struct mam_query *q, const struct xml_node *f
     for (const struct xml_node *f = xml_child(form, NS_DATA, STR("field")); f; f = xml_again(f)) {
         if (!is_known_field(xml_attr(f, STR("var")))) return STANZA_ERR_FEATURE_NOT_IMPLEMENTED;
     }
-    if (!read_time(form, q->arena, STR("start"), &q->query.from) || !read_time(form, q->arena, STR("end"), &q->query.to)) {
+    if (!read_time(form, q->arena, STR("start"), &q->query.from) ||
+        !read_time(form, q->arena, STR("end"), &q->query.to)) {
         return STANZA_ERR_BAD_REQUEST;
     }
     const struct xml_node *with = form_field(form, STR("with"));
@@ -205,7 +207,8 @@ static enum stanza_error read_form(struct mam_query *q, const struct xml_node *f
     return STANZA_ERR_NONE;
 }
 
-static enum stanza_error read_page(struct turn *turn, struct mam_query *q, const struct xml_node *payload, uint32_t page_max) {
+static enum stanza_error read_page(struct turn *turn, struct mam_query *q, const struct xml_node *payload,
+                                   uint32_t page_max) {
     struct rsm_query rsm;
     if (rsm_read(turn->arena, payload, &rsm)) return STANZA_ERR_BAD_REQUEST;
     if (rsm.has_index) return STANZA_ERR_FEATURE_NOT_IMPLEMENTED;
@@ -281,7 +284,8 @@ const struct feature feature_mam = {
     .name = "mam",
     .spec = "XEP-0313, XEP-0059",
     .version = "1.1.3, 1.0",
-    .text = "Queries of one's own archive by time, person and page; exact, and never ahead of what is still being written.",
+    .text =
+        "Queries of one's own archive by time, person and page; exact, and never ahead of what is still being written.",
     .disco = NULL,
     .disco_account = mam_disco,
     .iq = mam_iq,

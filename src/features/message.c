@@ -102,6 +102,7 @@ const struct feature feature_message = {
     .name = "message",
     .spec = "RFC 6121, XEP-0085, XEP-0184, XEP-0333",
     .version = "2011, 2.1, 1.4.0, 1.0.0",
-    .text = "The delivery table of RFC 6121 section 8; typing, receipts and markers reach only those who may see the sender's presence.",
+    .text = "The delivery table of RFC 6121 section 8; typing, receipts and markers reach only those who may see the "
+            "sender's presence.",
     .hooks = message_hooks,
 };

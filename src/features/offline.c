@@ -127,7 +127,8 @@ static int flood_run(struct db *db, struct store_job *job) {
 static void flood_done(struct turn *turn, struct store_job *job) {
     struct flood *f = (struct flood *)job;
     struct session *s = session_at(im_of(turn), f->session, f->session_gen);
-    if (job->result) LOG(LOG_ERROR, "offline-failed", F_STR("account", account_bare(f->account)), F_ERR("error", job->result));
+    if (job->result)
+        LOG(LOG_ERROR, "offline-failed", F_STR("account", account_bare(f->account)), F_ERR("error", job->result));
     if (job->result || !s || f->account->flooder != s) {
         if (s && f->account->flooder == s) f->account->flooder = NULL;
         handover_wait(f->account, f->after + 1);
@@ -184,7 +185,8 @@ const struct feature feature_offline = {
     .name = "offline",
     .spec = "XEP-0160, XEP-0203",
     .version = "1.0.1, 2.0",
-    .text = "Clients that do not read archives get what they missed once, in order, with its time; nothing counts as handed over before it is acknowledged.",
+    .text = "Clients that do not read archives get what they missed once, in order, with its time; nothing counts as "
+            "handed over before it is acknowledged.",
     .disco = offline_disco,
     .hooks = offline_hooks,
 };

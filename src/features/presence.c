@@ -113,7 +113,8 @@ const struct feature feature_presence = {
     .name = "presence",
     .spec = "RFC 6121, XEP-0115",
     .version = "2011, 1.6.0",
-    .text = "Presence broadcast, directed presence, probes; unavailable on every kind of end; capabilities are passed on.",
+    .text =
+        "Presence broadcast, directed presence, probes; unavailable on every kind of end; capabilities are passed on.",
     .disco = presence_disco,
     .hooks = presence_hooks,
     .session_ended = on_ended,

@@ -51,7 +51,8 @@ static enum stanza_error read_groups(struct arena *arena, const struct xml_node 
         struct str name = xml_text(arena, g);
         struct str line = ARENA_CONCAT(arena, name, STR("\n"));
         bool is_first = all.len == 0;
-        if (!str_some(name) || name.len > GROUP_MAX || str_index(name, '\n') < name.len || all.len + line.len > GROUPS_MAX) {
+        if (!str_some(name) || name.len > GROUP_MAX || str_index(name, '\n') < name.len ||
+            all.len + line.len > GROUPS_MAX) {
             return STANZA_ERR_NOT_ACCEPTABLE;
         }
         /* RFC 6121 2.3.3: a group named twice is a bad request. */
@@ -67,7 +68,8 @@ static enum stanza_error read_groups(struct arena *arena, const struct xml_node 
 static enum stanza_error read_set(struct walk *walk, struct change *c, struct roster_set *out) {
     struct arena *arena = c->arena;
     const struct xml_node *item = xml_child(walk->stanza.payload, NS_ROSTER, STR("item"));
-    if (!item || xml_next_element(item) || item != xml_first_element(walk->stanza.payload)) return STANZA_ERR_BAD_REQUEST;
+    if (!item || xml_next_element(item) || item != xml_first_element(walk->stanza.payload))
+        return STANZA_ERR_BAD_REQUEST;
     struct str address = xml_attr(item, STR("jid"));
     if (!address.p) return STANZA_ERR_BAD_REQUEST;
     if (jid_parse(arena, arena_dup(arena, address), &out->jid)) return STANZA_ERR_JID_MALFORMED;

@@ -25,8 +25,8 @@ enum { PENDING_IN = 1 << 8 };
 
 struct rule {
     enum stanza_type type;
-    unsigned if_any;  /* passed on only if one of these is set; 0: always */
-    unsigned unless;  /* and none of these */
+    unsigned if_any; /* passed on only if one of these is set; 0: always */
+    unsigned unless; /* and none of these */
     unsigned clear, set;
 };
 
@@ -58,14 +58,14 @@ static const struct rule *rule_of(const struct rule *rules, enum stanza_type typ
 struct step {
     enum stanza_type type;
     enum direction direction;
-    struct jid contact;      /* bare */
-    struct str stanza;       /* IN: as it came */
-    int64_t owed;            /* IN: the debt that it settles */
+    struct jid contact;            /* bare */
+    struct str stanza;             /* IN: as it came */
+    int64_t owed;                  /* IN: the debt that it settles */
     uint32_t session, session_gen; /* OUT: whose next stanzas wait */
-    struct pending *place;   /* IN: nothing overtakes it */
-    bool pass;               /* to be routed (OUT: done by the debt) or delivered (IN) */
-    bool changed;            /* the roster item */
-    bool approve;            /* IN: answered `subscribed` without asking */
+    struct pending *place;         /* IN: nothing overtakes it */
+    bool pass;                     /* to be routed (OUT: done by the debt) or delivered (IN) */
+    bool changed;                  /* the roster item */
+    bool approve;                  /* IN: answered `subscribed` without asking */
     unsigned before, after;
 };
 
@@ -127,7 +127,8 @@ static void decide_out(struct turn *turn, struct account *a, struct change *c) {
         return;
     }
     write_state(a, c, step, STR_NONE);
-    if (step->pass && (step->before & ROSTER_FROM) && !(step->after & ROSTER_FROM)) presence_hide(turn, a, step->contact);
+    if (step->pass && (step->before & ROSTER_FROM) && !(step->after & ROSTER_FROM))
+        presence_hide(turn, a, step->contact);
     if (step->pass) {
         struct xml_node *el = stanza_tree(turn, step->stanza);
         if (el) change_owe(turn, c, xml_copy_shallow(turn->arena, el), step->contact);
@@ -145,8 +146,9 @@ static void decide_in(struct turn *turn, struct account *a, struct change *c) {
         step->approve = true;
         step->after = (step->before | ROSTER_FROM) & ~(unsigned)(ROSTER_APPROVED | PENDING_IN);
     }
-    bool too_many = (step->after & PENDING_IN) && !(step->before & PENDING_IN) &&
-                    (a->requests.count >= (uint32_t)a->im->server->options.requests || step->stanza.len > REQUEST_STANZA_MAX);
+    bool too_many =
+        (step->after & PENDING_IN) && !(step->before & PENDING_IN) &&
+        (a->requests.count >= (uint32_t)a->im->server->options.requests || step->stanza.len > REQUEST_STANZA_MAX);
     if (too_many) {
         LOG(LOG_INFO, "request-dropped", F_STR("account", account_bare(a)), F_STR("from", jid_str(step->contact)));
         step->pass = false;
@@ -170,7 +172,7 @@ static void deliver_step(struct turn *turn, struct account *a, const struct step
     struct xml_node *el = stanza_tree(turn, step->stanza);
     if (!el) return;
     struct wire *wire = wire_from(el);
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         bool is_for = session_is_available(s) || (s->interested && step->type != PRESENCE_SUBSCRIBE);
         if (is_for) session_send(turn, s, wire, 0);
@@ -252,7 +254,8 @@ const struct feature feature_subscription = {
     .name = "subscription",
     .spec = "RFC 6121",
     .version = "2011",
-    .text = "Asking, approving (also in advance), refusing and ending; requests wait with their whole content; nothing is lost by a crash.",
+    .text = "Asking, approving (also in advance), refusing and ending; requests wait with their whole content; nothing "
+            "is lost by a crash.",
     .disco_account = subscription_disco,
     .hooks = subscription_hooks,
 };

@@ -22,13 +22,13 @@ struct c2s {
     struct shard *place;
     const struct peer_events *events;
     void *owner;
-    struct ws_decoder *ws;   /* NULL: TCP */
+    struct ws_decoder *ws; /* NULL: TCP */
     struct xml_framer framer;
-    struct buf prefixes;     /* other prefixes that the stream header declared: name NUL uri NUL ...; nearly always empty */
+    struct buf prefixes; /* other prefixes that the stream header declared: name NUL uri NUL ...; nearly always empty */
     struct loop_deferred grave; /* frees it at the end of the turn */
-    bool opened;             /* our side of the stream */
-    bool over;               /* closed, dropped or detached: no more events */
-    bool closing;            /* conn_close runs */
+    bool opened;                /* our side of the stream */
+    bool over;                  /* closed, dropped or detached: no more events */
+    bool closing;               /* conn_close runs */
     bool paused, home, asked, securing, broken;
 };
 
@@ -104,8 +104,10 @@ static void c2s_open(struct peer *peer, struct str id, struct str lang) {
         return;
     }
     struct buf out = BUF_INIT;
-    BUF_ADD_LIT(&out, "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
-                      " version='1.0' from='");
+    BUF_ADD_LIT(
+        &out,
+        "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
+        " version='1.0' from='");
     xml_escape(&out, domain);
     BUF_ADD_LIT(&out, "' id='");
     xml_escape(&out, id);
@@ -164,8 +166,11 @@ static void c2s_resume(struct peer *peer) {
 static void c2s_facts(const struct peer *peer, struct peer_facts *out) {
     const struct c2s *c = c2s_of(peer);
     const struct tls *tls = conn_tls(c->conn);
-    *out = (struct peer_facts){.address = *conn_peer(c->conn), .tls = tls != NULL, .websocket = c->ws != NULL,
-                               .tls_version = tls ? tls_version(tls) : NULL, .heard_ms = conn_heard_ms(c->conn)};
+    *out = (struct peer_facts){.address = *conn_peer(c->conn),
+                               .tls = tls != NULL,
+                               .websocket = c->ws != NULL,
+                               .tls_version = tls ? tls_version(tls) : NULL,
+                               .heard_ms = conn_heard_ms(c->conn)};
 }
 
 static bool c2s_is_full(const struct peer *peer) {
@@ -193,7 +198,7 @@ static bool c2s_ping(struct peer *peer) {
 
 static void c2s_bad(struct c2s *c, enum xml_error error) {
     c->events->bad(c2s_turn(c), c->owner, error);
-    c->broken = true; /* nothing behind it is looked at */
+    c->broken = true;            /* nothing behind it is looked at */
     CHECK(c->over || c->paused); /* a relay waits for its other half */
 }
 
@@ -221,7 +226,8 @@ static struct xml_scope c2s_scope(const struct c2s *c) {
             left = str_from(left, prefixes[count][part].len + 1);
         }
     }
-    return (struct xml_scope){.default_ns = NS_CLIENT, .prefix_count = count, .prefixes = (const struct str(*)[2])prefixes};
+    return (
+        struct xml_scope){.default_ns = NS_CLIENT, .prefix_count = count, .prefixes = (const struct str(*)[2])prefixes};
 }
 
 static void c2s_header(struct c2s *c, struct str bytes) {
@@ -328,7 +334,8 @@ static size_t on_ws_data(struct conn *conn, struct str bytes) {
         struct str payload = STR_NONE;
         int code = 0;
         /* Unmasking writes into the read buffer, which is ours to look at until we return. */
-        enum ws_event event = ws_decode(c->ws, (char *)(uintptr_t)bytes.p + used, bytes.len - used, &len, &payload, &code);
+        enum ws_event event =
+            ws_decode(c->ws, (char *)(uintptr_t)bytes.p + used, bytes.len - used, &len, &payload, &code);
         if (event == WS_NONE) break;
         used += len;
         c2s_ws_event(c, event, payload, code);
@@ -378,9 +385,19 @@ static void c2s_attach(struct peer *peer, struct turn *turn, const struct peer_e
 }
 
 static const struct peer_ops c2s_ops = {
-    .write = c2s_write, .pause = c2s_pause, .resume = c2s_resume, .close = c2s_close, .facts = c2s_facts,
-    .is_full = c2s_is_full, .ask_drain = c2s_ask_drain, .is_sending = c2s_is_sending, .attach = c2s_attach, .open = c2s_open,
-    .restart = c2s_restart, .ping = c2s_ping, .drop = c2s_drop,
+    .write = c2s_write,
+    .pause = c2s_pause,
+    .resume = c2s_resume,
+    .close = c2s_close,
+    .facts = c2s_facts,
+    .is_full = c2s_is_full,
+    .ask_drain = c2s_ask_drain,
+    .is_sending = c2s_is_sending,
+    .attach = c2s_attach,
+    .open = c2s_open,
+    .restart = c2s_restart,
+    .ping = c2s_ping,
+    .drop = c2s_drop,
 };
 
 struct peer *c2s_new(struct server *server, struct conn *conn, bool websocket) {

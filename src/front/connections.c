@@ -50,7 +50,8 @@ static bool address_enter(const struct net_address *a, const struct options *o) 
     char near_name[40], wide_name[40];
     struct str near_prefix = throttle_prefix(near_name, 'n', a, false), wide = throttle_prefix(wide_name, 'w', a, true);
     if (!is_counted(a)) return true;
-    if (count_of(near_prefix) >= o->connections_per_address || count_of(wide) >= o->connections_per_prefix) return false;
+    if (count_of(near_prefix) >= o->connections_per_address || count_of(wide) >= o->connections_per_prefix)
+        return false;
     count_add(near_prefix);
     count_add(wide);
     return true;

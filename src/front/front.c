@@ -37,7 +37,8 @@ static int certificate_paths(const struct options *o, struct arena *arena, struc
     *certificate = arena_printf(arena, "%.*s/self-signed.crt", STR_FMT(o->data_dir));
     *key = arena_printf(arena, "%.*s/self-signed.key", STR_FMT(o->data_dir));
     if (is_there(*certificate) && is_there(*key)) return 0;
-    struct str names[] = {o->domain, arena_printf(arena, "groups.%.*s", STR_FMT(o->domain)), STR("localhost"), STR("127.0.0.1")};
+    struct str names[] = {o->domain, arena_printf(arena, "groups.%.*s", STR_FMT(o->domain)), STR("localhost"),
+                          STR("127.0.0.1")};
     LOG(LOG_INFO, "certificate-made", F_STR("path", *certificate));
     return tls_make_self_signed(certificate->p, key->p, names, sizeof names / sizeof *names);
 }
@@ -64,9 +65,10 @@ int front_reload(struct front *front) {
 static void front_limits(struct front *front) {
     const struct options *o = &front->server->options;
     uint32_t high = (uint32_t)o->output_high, max = (uint32_t)o->output_max;
-    front->unauthenticated = (struct conn_limits){(uint32_t)o->stanza_bytes_unauthenticated + 4096, 65536, 262144, TURN_BYTES,
-                                                  connections_leave, front->server};
-    front->authenticated = (struct conn_limits){(uint32_t)o->stanza_bytes + 4096, high, max, TURN_BYTES, connections_leave, front->server};
+    front->unauthenticated = (struct conn_limits){
+        (uint32_t)o->stanza_bytes_unauthenticated + 4096, 65536, 262144, TURN_BYTES, connections_leave, front->server};
+    front->authenticated =
+        (struct conn_limits){(uint32_t)o->stanza_bytes + 4096, high, max, TURN_BYTES, connections_leave, front->server};
     front->http = (struct conn_limits){131072, high, max + high, TURN_BYTES, connections_leave, front->server};
 }
 

@@ -37,8 +37,8 @@ struct sniff {
     struct loop_timer timer;
     struct loop_deferred next; /* what follows, outside of the connection's callbacks */
     enum speaks speaks;
-    bool proxied;  /* a PROXY header comes first */
-    bool is_xmpp;  /* ALPN said so */
+    bool proxied; /* a PROXY header comes first */
+    bool is_xmpp; /* ALPN said so */
     bool is_http, is_upgrade, failed;
 };
 
@@ -125,7 +125,8 @@ static size_t sniff_http(struct sniff *s, struct str bytes) {
     int status;
     int err = http_parse(sniff_turn(s)->arena, bytes, &request, &len, &status);
     if (err == ERR_AGAIN) return 0;
-    if (err == 0 && s->speaks != SPEAKS_METRICS && sniff_is_websocket(request) && ws_handshake_check(request, STR("xmpp")) == 0) {
+    if (err == 0 && s->speaks != SPEAKS_METRICS && sniff_is_websocket(request) &&
+        ws_handshake_check(request, STR("xmpp")) == 0) {
         struct buf answer = BUF_INIT;
         ws_handshake_answer(&answer, request, STR("xmpp"));
         conn_write(s->conn, buf_str(&answer));
@@ -135,7 +136,8 @@ static size_t sniff_http(struct sniff *s, struct str bytes) {
         return len;
     }
     s->is_http = true;
-    conn_set_limits(s->conn, &s->gate->front->http); /* what has come along behind the head may be more than a login's */
+    conn_set_limits(s->conn,
+                    &s->gate->front->http); /* what has come along behind the head may be more than a login's */
     sniff_decide(s);
     return 0;
 }
@@ -157,7 +159,8 @@ static size_t sniff_proxy(struct sniff *s, struct str bytes) {
     size_t len = 0;
     int err = proxy_v2_parse(bytes, &address, &len);
     if (err == ERR_AGAIN) return 0;
-    if (err && (s->speaks == SPEAKS_HTTP || s->speaks == SPEAKS_METRICS)) { /* a proxy that speaks HTTP: X-Forwarded-* tells */
+    if (err &&
+        (s->speaks == SPEAKS_HTTP || s->speaks == SPEAKS_METRICS)) { /* a proxy that speaks HTTP: X-Forwarded-* tells */
         s->proxied = false;
         address.proxied = true;
         if (connections_move(conn_peer(s->conn), &address, s->gate->server)) conn_set_peer(s->conn, &address);
@@ -230,7 +233,8 @@ static void sniff_start(struct gate *gate, struct conn *conn, enum speaks speaks
     s->next.run = sniff_on_next;
     s->timer.fire = on_sniff_time;
     list_append(&gate->sniffs, &s->link);
-    loop_timer_set(gate->place->loop, &s->timer, shard_turn(gate->place)->now_ms + gate->server->options.unauthenticated_ms);
+    loop_timer_set(gate->place->loop, &s->timer,
+                   shard_turn(gate->place)->now_ms + gate->server->options.unauthenticated_ms);
     conn_attach(conn, gate->place->loop, &sniff_ops, s);
     conn_peek(conn, proxied); /* TLS may follow the header in the same packet: it stays in the socket */
     if (!proxied) sniff_begin(s);
@@ -257,7 +261,8 @@ static int gate_listen_on(struct gate *gate, struct str address, enum speaks spe
     struct arena *arena = arena_new();
     struct str why = STR_NONE;
     struct listener **slot = &gate->listeners[gate->listener_count];
-    int err = listener_open(gate->place->loop, address, gate->server->options.gates > 1, on_accept, gl, arena, slot, &why);
+    int err =
+        listener_open(gate->place->loop, address, gate->server->options.gates > 1, on_accept, gl, arena, slot, &why);
     if (err) {
         LOG(LOG_ERROR, "listen-failed", F_STR("address", address), F_STR("why", why));
     } else {
@@ -276,7 +281,7 @@ int gate_listen(struct gate *gate) {
         struct str address;
         enum speaks speaks;
     } all[] = {
-        {o->c2s, SPEAKS_XMPP},   {o->c2s_tls, SPEAKS_XMPP_TLS}, {o->http, SPEAKS_HTTP},
+        {o->c2s, SPEAKS_XMPP},    {o->c2s_tls, SPEAKS_XMPP_TLS}, {o->http, SPEAKS_HTTP},
         {o->https, SPEAKS_HTTPS}, {o->metrics, SPEAKS_METRICS},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -317,7 +322,7 @@ void gate_close(struct gate *gate) {
     }
     gate->listener_count = 0;
     logins_close(shard_turn(gate->place), gate);
-    LIST_EACH(&gate->sniffs, at, after) sniff_drop(CONTAINER_OF(at, struct sniff, link));
+    LIST_EACH (&gate->sniffs, at, after) sniff_drop(CONTAINER_OF(at, struct sniff, link));
 }
 
 void gate_free(struct gate **gate) {

@@ -45,7 +45,7 @@ struct login {
     int64_t deadline_ms;
     enum login_step step;
     enum mechanism mechanism;
-    bool gone;       /* its connection: it waits for its job alone */
+    bool gone; /* its connection: it waits for its job alone */
     bool opened, sasl2, tls_wanted;
     uint8_t failures;
     unsigned jobs;
@@ -124,7 +124,8 @@ static bool login_is_secret(const struct login *l) {
     struct peer_facts facts;
     l->peer->ops->facts(l->peer, &facts);
     if (facts.tls) return true;
-    return login_options(l)->plaintext == PLAINTEXT_LOOPBACK && !facts.address.proxied && net_address_is_loopback(&facts.address);
+    return login_options(l)->plaintext == PLAINTEXT_LOOPBACK && !facts.address.proxied &&
+           net_address_is_loopback(&facts.address);
 }
 
 /* PLAIN shows the password: under TLS only, and only if the operator wants it. */
@@ -137,7 +138,8 @@ static bool login_offers(const struct login *l, enum mechanism m) {
 
 static void add_mechanisms(const struct login *l, struct arena *arena, struct xml_node *parent, struct str ns) {
     for (enum mechanism m = 0; m < MECHANISMS; m++) {
-        if (login_offers(l, m)) xml_add_text(arena, xml_add(arena, parent, ns, STR("mechanism")), str_c(mechanism_names[m]));
+        if (login_offers(l, m))
+            xml_add_text(arena, xml_add(arena, parent, ns, STR("mechanism")), str_c(mechanism_names[m]));
     }
 }
 
@@ -164,7 +166,8 @@ static void login_features(struct login *l) {
     if (is_secret) {
         add_mechanisms(l, arena, xml_add(arena, features, NS_SASL, STR("mechanisms")), NS_SASL);
         add_sasl2(l, arena, features);
-        if (login_options(l)->registration == REGISTRATION_OPEN) xml_add(arena, features, NS_REGISTER_FEATURE, STR("register"));
+        if (login_options(l)->registration == REGISTRATION_OPEN)
+            xml_add(arena, features, NS_REGISTER_FEATURE, STR("register"));
     }
     struct xml_node *limits = xml_add(arena, features, NS_LIMITS, STR("limits"));
     xml_add_text(arena, xml_add(arena, limits, NS_LIMITS, STR("max-bytes")),
@@ -174,7 +177,8 @@ static void login_features(struct login *l) {
 
 /* --- failing --- */
 
-static const char *const sasl_conditions[] = {"", "malformed-request", "invalid-authzid", "not-authorized", "not-authorized"};
+static const char *const sasl_conditions[] = {"", "malformed-request", "invalid-authzid", "not-authorized",
+                                              "not-authorized"};
 
 static void login_refuse(struct login *l, const char *condition) {
     struct arena *arena = login_turn(l)->arena;
@@ -589,8 +593,10 @@ static bool register_may(struct login *l) {
     l->peer->ops->facts(l->peer, &facts);
     int64_t now_ms = login_turn(l)->now_ms, hour_ms = 60 * MINUTE_MS;
     struct str prefix = throttle_prefix(name, 'r', &facts.address, false);
-    if ((throttle_look(l->gate->throttle, STR("r"), hour_ms, now_ms) + 500) / 1000 >= o->registrations_total_per_hour) return false;
-    if ((throttle_look(l->gate->throttle, prefix, hour_ms, now_ms) + 500) / 1000 >= o->registrations_per_hour) return false;
+    if ((throttle_look(l->gate->throttle, STR("r"), hour_ms, now_ms) + 500) / 1000 >= o->registrations_total_per_hour)
+        return false;
+    if ((throttle_look(l->gate->throttle, prefix, hour_ms, now_ms) + 500) / 1000 >= o->registrations_per_hour)
+        return false;
     throttle_count(l->gate->throttle, STR("r"), hour_ms, now_ms);
     throttle_count(l->gate->throttle, prefix, hour_ms, now_ms);
     return true;
@@ -601,7 +607,8 @@ static void register_set(struct login *l, const struct stanza *s) {
     struct str name = xml_child_text(turn->arena, s->payload, NS_REGISTER, STR("username"));
     struct str password = xml_child_text(turn->arena, s->payload, NS_REGISTER, STR("password"));
     struct str bare;
-    int err = str_some(name) && str_some(password) ? registration_check(l->gate->server, turn->arena, name, &bare) : ERR_INVALID;
+    int err = str_some(name) && str_some(password) ? registration_check(l->gate->server, turn->arena, name, &bare)
+                                                   : ERR_INVALID;
     if (l->step != STEP_IDLE) {
         register_refuse(l, s, STANZA_ERR_UNEXPECTED_REQUEST, STR_NONE);
     } else if (err == ERR_DENIED) {
@@ -617,7 +624,8 @@ static void register_set(struct login *l, const struct stanza *s) {
         r->id = strndup(s->id.p, s->id.len);
         l->step = STEP_WORK;
         l->jobs++;
-        account_create_submit(turn, l->gate->server, bare, password, (unsigned)login_options(l)->iterations, on_registered, r);
+        account_create_submit(turn, l->gate->server, bare, password, (unsigned)login_options(l)->iterations,
+                              on_registered, r);
     }
 }
 
@@ -683,7 +691,8 @@ static void login_remember(struct login *l, const struct xml_node *header) {
 
 static bool login_from_is_ours(const struct login *l) {
     struct jid jid;
-    return !l->from || (jid_parse(login_turn(l)->arena, str_c(l->from), &jid) == 0 && str_eq(jid_domain(jid), login_options(l)->domain));
+    return !l->from || (jid_parse(login_turn(l)->arena, str_c(l->from), &jid) == 0 &&
+                        str_eq(jid_domain(jid), login_options(l)->domain));
 }
 
 static void on_header(struct turn *turn, void *owner, const struct xml_node *header, struct str default_ns) {
@@ -708,7 +717,8 @@ static void on_header(struct turn *turn, void *owner, const struct xml_node *hea
         login_end(l, STREAM_ERR_INVALID_NAMESPACE, STR_NONE);
     } else if (!str_starts(version, STR("1."))) {
         login_end(l, STREAM_ERR_UNSUPPORTED_VERSION, STR_NONE);
-    } else if (!str_some(to) || jid_prepare_domain(turn->arena, to, &domain) || !str_eq(domain, login_options(l)->domain)) {
+    } else if (!str_some(to) || jid_prepare_domain(turn->arena, to, &domain) ||
+               !str_eq(domain, login_options(l)->domain)) {
         login_end(l, STREAM_ERR_HOST_UNKNOWN, STR_NONE);
     } else if (!login_from_is_ours(l)) {
         login_end(l, STREAM_ERR_INVALID_FROM, STR_NONE);
@@ -763,7 +773,7 @@ void login_start(struct turn *turn, struct gate *gate, struct peer *peer) {
 
 void logins_close(struct turn *turn, struct gate *gate) {
     (void)turn;
-    LIST_EACH(&gate->logins, at, after) {
+    LIST_EACH (&gate->logins, at, after) {
         login_end(CONTAINER_OF(at, struct login, link), STREAM_ERR_SYSTEM_SHUTDOWN, STR_NONE);
     }
 }

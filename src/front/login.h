@@ -11,12 +11,12 @@ struct gate {
     struct server *server;
     struct shard *place;
     struct listener *listeners[8];
-    void *owners[8];             /* of the listeners */
+    void *owners[8]; /* of the listeners */
     unsigned listener_count;
-    struct link logins, sniffs;  /* connections that are not signed in */
-    struct throttle *throttle;   /* front's */
+    struct link logins, sniffs; /* connections that are not signed in */
+    struct throttle *throttle;  /* front's */
     struct loop_timer sweep;
-    unsigned next_shard;         /* where the next HTTP connection goes */
+    unsigned next_shard; /* where the next HTTP connection goes */
     bool closing;
 };
 

@@ -32,7 +32,7 @@ struct far {
     void *owner;
     struct peer_facts facts;
     int64_t writes, ended; /* posted; what IN_END said */
-    size_t unsent; /* written since the gate last said that it has drained */
+    size_t unsent;         /* written since the gate last said that it has drained */
     bool over;
     int lost; /* the error, if the connection went before it was attached */
     struct loop_deferred loss;
@@ -47,7 +47,8 @@ struct msg_peer {
     char text[];
 };
 
-static void relay_post(struct shard *to, enum msg_type type, int kind, void *half, int64_t number, struct str a, struct str b) {
+static void relay_post(struct shard *to, enum msg_type type, int kind, void *half, int64_t number, struct str a,
+                       struct str b) {
     struct msg_peer *m = msg_new(type, sizeof *m + a.len + b.len, 0);
     m->kind = kind;
     m->to = half;
@@ -248,9 +249,19 @@ static bool far_ping(struct peer *peer) {
 }
 
 static const struct peer_ops far_ops = {
-    .write = far_write, .pause = far_pause, .resume = far_resume, .close = far_close, .facts = far_facts,
-    .is_full = far_is_full, .ask_drain = far_ask_drain, .is_sending = far_is_sending, .attach = far_attach, .open = far_open,
-    .restart = far_restart, .ping = far_ping, .drop = far_drop,
+    .write = far_write,
+    .pause = far_pause,
+    .resume = far_resume,
+    .close = far_close,
+    .facts = far_facts,
+    .is_full = far_is_full,
+    .ask_drain = far_ask_drain,
+    .is_sending = far_is_sending,
+    .attach = far_attach,
+    .open = far_open,
+    .restart = far_restart,
+    .ping = far_ping,
+    .drop = far_drop,
 };
 
 static struct xml_node *far_parse(struct turn *turn, struct str bytes) {

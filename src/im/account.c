@@ -139,15 +139,15 @@ static struct account *account_new(struct im *im, struct str bare) {
 }
 
 static bool account_is_idle(const struct account *a) {
-    return a->state == ACCOUNT_READY && a->session_count == 0 && list_empty(&a->pending) && a->jobs == 0 && !a->writing &&
-           list_empty(&a->exclusive);
+    return a->state == ACCOUNT_READY && a->session_count == 0 && list_empty(&a->pending) && a->jobs == 0 &&
+           !a->writing && list_empty(&a->exclusive);
 }
 
 static void account_free(struct account *a) {
     CHECK(a->session_count == 0 && a->jobs == 0 && a->parked == NULL);
     map_remove(&a->im->accounts, account_bare(a));
     list_remove(&a->idle);
-    LIST_EACH(&a->handovers, at, after) {
+    LIST_EACH (&a->handovers, at, after) {
         list_remove(at);
         free(CONTAINER_OF(at, struct handover, link));
     }
@@ -274,7 +274,8 @@ static void account_take_load(struct account *a, struct load_job *load) {
 static void load_done(struct turn *turn, struct store_job *job) {
     struct load_job *load = (struct load_job *)job;
     struct account *a = load->account;
-    if (job->result) LOG(LOG_ERROR, "account-load-failed", F_STR("account", account_bare(a)), F_ERR("error", job->result));
+    if (job->result)
+        LOG(LOG_ERROR, "account-load-failed", F_STR("account", account_bare(a)), F_ERR("error", job->result));
     a->failed = job->result != 0;
     if (job->result == 0 && load->found) account_take_load(a, load);
     a->state = ACCOUNT_READY;
@@ -352,8 +353,9 @@ void accounts_free(struct im *im) {
     map_free(&im->accounts);
 }
 
-void account_end_sessions(struct turn *turn, struct account *a, struct session *except, int stream_error, struct str text) {
-    LIST_EACH(&a->sessions, at, after) {
+void account_end_sessions(struct turn *turn, struct account *a, struct session *except, int stream_error,
+                          struct str text) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (s != except) session_end(turn, s, (enum stream_error)stream_error, text);
     }
@@ -392,7 +394,7 @@ void account_settle(struct turn *turn, struct account *a) {
 }
 
 int64_t account_settled_to(const struct account *a) {
-    LIST_EACH(&a->pending, at, after) {
+    LIST_EACH (&a->pending, at, after) {
         const struct pending *p = CONTAINER_OF(at, struct pending, link);
         if (p->sequence) return p->sequence - 1;
     }
@@ -490,7 +492,7 @@ void accounts_sweep(struct loop_timer *timer, int64_t now_ms) {
     struct turn *turn = shard_turn(im->shard);
     im_show(im);
     sweep_marks(turn, im);
-    LIST_EACH(&im->idle_accounts, at, after) {
+    LIST_EACH (&im->idle_accounts, at, after) {
         struct account *a = CONTAINER_OF(at, struct account, idle);
         if (now_ms - a->idle_since_ms < im->server->options.idle_accounts_ms) break;
         if (account_is_idle(a)) account_free(a);

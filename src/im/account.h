@@ -50,33 +50,33 @@ struct account {
     enum account_state state;
     uint16_t slot;
     uint16_t local_len, bare_len;
-    bool failed;        /* could not be loaded: nothing is known of it; it leaves at once */
-    bool writing;       /* an exclusive change is at the store */
-    bool releasing;     /* those that waited are being run */
-    bool traced;        /* its stanzas are logged */
+    bool failed;    /* could not be loaded: nothing is known of it; it leaves at once */
+    bool writing;   /* an exclusive change is at the store */
+    bool releasing; /* those that waited are being run */
+    bool traced;    /* its stanzas are logged */
     uint16_t session_count;
-    uint16_t queries;   /* of its archive, under way */
+    uint16_t queries;                 /* of its archive, under way */
     struct msg *parked, **parked_end; /* while loading: messages in order */
     struct link sessions;
-    struct link idle;     /* in im->idle_accounts */
+    struct link idle; /* in im->idle_accounts */
     int64_t idle_since_ms;
-    struct map contacts;  /* jid -> struct contact */
-    struct map requests;  /* jid -> struct request */
-    struct map blocked;   /* jid -> struct blocked */
+    struct map contacts; /* jid -> struct contact */
+    struct map requests; /* jid -> struct request */
+    struct map blocked;  /* jid -> struct blocked */
     int64_t roster_version;
     int64_t last_sequence; /* newest archive sequence given out */
     int64_t offline_mark;  /* handed over up to here, as far as we know */
     int64_t mark_stored;   /* as the database knows it */
     int64_t waiting_from;  /* from here on something may not have been handed to anybody; 0: no such thing */
     int64_t archive_first, archive_newest; /* committed and visible; 0: the archive is empty */
-    struct session *flooder; /* gets what was missed just now: live messages wait for it in the archive */
-    int64_t flood_at;      /* how far it has come; the mark cannot pass this meanwhile */
-    bool flood_missed;     /* something came while its last page was read */
-    struct link pending;   /* struct pending, oldest first */
-    struct link handovers; /* struct handover (im/handover.h), oldest first */
-    struct link exclusive; /* changes that wait for `writing` */
-    unsigned jobs;         /* at the store: the account stays until they are back */
-    char bare[];           /* NUL-terminated */
+    struct session *flooder;               /* gets what was missed just now: live messages wait for it in the archive */
+    int64_t flood_at;                      /* how far it has come; the mark cannot pass this meanwhile */
+    bool flood_missed;                     /* something came while its last page was read */
+    struct link pending;                   /* struct pending, oldest first */
+    struct link handovers;                 /* struct handover (im/handover.h), oldest first */
+    struct link exclusive;                 /* changes that wait for `writing` */
+    unsigned jobs;                         /* at the store: the account stays until they are back */
+    char bare[];                           /* NUL-terminated */
 };
 
 struct blocked {
@@ -161,7 +161,8 @@ void account_mark_flush(struct turn *turn, struct account *a);
 /* Every so often (im_new starts it): idle accounts leave, marks are written. */
 void accounts_sweep(struct loop_timer *timer, int64_t now_ms);
 /* The account was deleted or its password changed elsewhere: ends its sessions (but `except`) and forgets it. */
-void account_end_sessions(struct turn *turn, struct account *a, struct session *except, int stream_error, struct str text);
+void account_end_sessions(struct turn *turn, struct account *a, struct session *except, int stream_error,
+                          struct str text);
 /* At the very end: all that is still in memory. */
 void accounts_free(struct im *im);
 void account_forget(struct turn *turn, struct account *a);

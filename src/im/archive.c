@@ -32,8 +32,12 @@ const struct str archive_namespaces[] = {
 
 /* Encrypted payloads: messages in their own right. */
 static const struct str encrypted_namespaces[] = {
-    STR_INIT("eu.siacs.conversations.axolotl"), STR_INIT("urn:xmpp:omemo:2"), STR_INIT("urn:xmpp:omemo:1"),
-    STR_INIT("urn:xmpp:openpgp:0"),             STR_INIT("jabber:x:encrypted"), {NULL, 0},
+    STR_INIT("eu.siacs.conversations.axolotl"),
+    STR_INIT("urn:xmpp:omemo:2"),
+    STR_INIT("urn:xmpp:omemo:1"),
+    STR_INIT("urn:xmpp:openpgp:0"),
+    STR_INIT("jabber:x:encrypted"),
+    {NULL, 0},
 };
 
 static bool is_listed(const struct str *list, struct str ns) {
@@ -57,7 +61,8 @@ static bool is_content(const struct xml_node *el) {
 
 static bool is_kept(const struct stanza *s) {
     if (s->type != MESSAGE_CHAT && s->type != MESSAGE_NORMAL) return false;
-    if (xml_child(s->el, NS_HINTS, STR("no-store")) || xml_child(s->el, NS_HINTS, STR("no-permanent-store"))) return false;
+    if (xml_child(s->el, NS_HINTS, STR("no-store")) || xml_child(s->el, NS_HINTS, STR("no-permanent-store")))
+        return false;
     return is_content(s->el) || has_child_of(s->el, archive_namespaces) || xml_child(s->el, NS_HINTS, STR("store"));
 }
 
@@ -178,9 +183,15 @@ static void keep_walk(struct turn *turn, struct keep *k, struct walk *out) {
     struct xml_node *el;
     enum xml_error bad = xml_parse(turn->arena, k->entry.stanza, &scope, &limits, &el);
     CHECK(bad == XML_OK);
-    *out = (struct walk){.turn = turn, .im = im_of(turn), .direction = IN, .account = k->account, .origin = k->origin,
-                         .kept = true, .offline = (k->entry.in.flags & ARCHIVE_OFFLINE) != 0,
-                         .in_sequence = k->entry.in.sequence, .out_sequence = k->entry.out.sequence};
+    *out = (struct walk){.turn = turn,
+                         .im = im_of(turn),
+                         .direction = IN,
+                         .account = k->account,
+                         .origin = k->origin,
+                         .kept = true,
+                         .offline = (k->entry.in.flags & ARCHIVE_OFFLINE) != 0,
+                         .in_sequence = k->entry.in.sequence,
+                         .out_sequence = k->entry.out.sequence};
     stanza_read(turn->arena, el, &out->stanza);
     out->stanza.to = jid_trusted(str_of(k->text, k->to_len));
     out->target = router_target(out->im, out->stanza.to, out->stanza.from);
@@ -230,7 +241,8 @@ enum verdict archive_keep(struct walk *walk) {
     struct turn *turn = walk->turn;
     struct account *a = walk->account;
     struct jid from = walk->stanza.from;
-    struct str to = jid_str(walk->stanza.to), sender = jid_bare_str(from), bytes = xml_string(turn->arena, walk->stanza.el, STR_NONE);
+    struct str to = jid_str(walk->stanza.to), sender = jid_bare_str(from),
+               bytes = xml_string(turn->arena, walk->stanza.el, STR_NONE);
     size_t text_len = to.len + sender.len + a->bare_len + bytes.len;
     struct keep *k = calloc(1, sizeof *k + text_len);
     CHECK(k != NULL);

@@ -22,7 +22,7 @@ static struct str random_resource(struct turn *turn) {
 /* Room for one more: the oldest session without a connection leaves, if there is one. */
 static bool bind_make_room(struct turn *turn, struct account *a) {
     if (a->session_count < a->im->server->options.resources) return true;
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (s->stream) continue;
         session_end(turn, s, STREAM_ERR_NONE, STR_NONE);
@@ -32,7 +32,7 @@ static bool bind_make_room(struct turn *turn, struct account *a) {
 }
 
 static void bind_end_earlier(struct turn *turn, struct account *a, struct str resource, uint64_t user_agent) {
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (str_eq(session_resource(s), resource) || (user_agent && s->user_agent == user_agent)) {
             session_end(turn, s, STREAM_ERR_CONFLICT, STR("Signed in again from the same device."));
@@ -40,7 +40,8 @@ static void bind_end_earlier(struct turn *turn, struct account *a, struct str re
     }
 }
 
-static struct session *bind_resource(struct turn *turn, struct stream *stream, struct str resource, uint64_t user_agent) {
+static struct session *bind_resource(struct turn *turn, struct stream *stream, struct str resource,
+                                     uint64_t user_agent) {
     struct account *a = stream->account;
     bind_end_earlier(turn, a, resource, user_agent);
     if (!bind_make_room(turn, a)) return NULL;
@@ -79,7 +80,8 @@ static bool is_true(struct str value) {
     return str_eq(value, STR("true")) || str_eq(value, STR("1"));
 }
 
-static void bound_edge(struct turn *turn, const struct account *a, struct xml_node *metadata, struct str name, int64_t sequence) {
+static void bound_edge(struct turn *turn, const struct account *a, struct xml_node *metadata, struct str name,
+                       int64_t sequence) {
     struct xml_node *edge = xml_add(turn->arena, metadata, STR_NONE, name);
     xml_set(turn->arena, edge, STR("id"), archive_id(turn, a, sequence));
     xml_set(turn->arena, edge, STR("timestamp"), datetime_format(turn->arena, sequence));
@@ -93,7 +95,8 @@ static void bound_metadata(struct turn *turn, const struct account *a, struct xm
     bound_edge(turn, a, metadata, STR("end"), a->archive_newest);
 }
 
-struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xml_node *request, const struct xml_node *bind) {
+struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xml_node *request,
+                       const struct xml_node *bind) {
     uint64_t user_agent = user_agent_hash(stream, request);
     struct str tag = xml_child_text(turn->arena, bind, NS_BIND2, STR("tag"));
     struct session *s = bind_resource(turn, stream, bind2_resource(turn, stream, tag, user_agent), user_agent);
@@ -111,7 +114,8 @@ struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xm
 
 /* --- RFC 6120 --- */
 
-static void bind_refuse(struct turn *turn, struct stream *stream, const struct stanza *stanza, enum stanza_error error) {
+static void bind_refuse(struct turn *turn, struct stream *stream, const struct stanza *stanza,
+                        enum stanza_error error) {
     struct xml_node *reply = stanza_error_reply(turn->arena, stanza, error, STR_NONE);
     xml_set(turn->arena, reply, STR("to"), STR_NONE);
     stream_write(turn, stream, reply);

@@ -5,7 +5,8 @@
 #include "im/stream.h"
 
 /* <bound/> for the success; NULL: the stream was ended. `request` is the whole <authenticate/>. */
-struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xml_node *request, const struct xml_node *bind);
+struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xml_node *request,
+                       const struct xml_node *bind);
 /* True when the element was a bind (or session) request and is answered. */
 bool bind_iq(struct turn *turn, struct stream *stream, const struct xml_node *el);
 

@@ -16,10 +16,10 @@ typedef void (*change_decide)(struct turn *turn, struct account *account, struct
 typedef void (*change_finish)(struct turn *turn, struct account *account, struct change *change, int err);
 
 struct change {
-    struct arena *arena; /* of the change: what must live until finish */
-    void *data;          /* the caller's, in the arena */
+    struct arena *arena;    /* of the change: what must live until finish */
+    void *data;             /* the caller's, in the arena */
     struct iq_later *later; /* the request that it answers; NULL */
-    bool pushes;         /* a contact changed: roster version moved */
+    bool pushes;            /* a contact changed: roster version moved */
     /* private */
     struct exclusive exclusive;
     struct account *account;

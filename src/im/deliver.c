@@ -45,7 +45,7 @@ void deliver_to(struct turn *turn, struct session *s, struct wire *wire, int64_t
 
 unsigned deliver_to_available(struct turn *turn, struct account *a, struct wire *wire, int64_t sequence) {
     unsigned count = 0;
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (!session_is_available(s) || s->priority < 0) continue;
         deliver_to(turn, s, wire, sequence);
@@ -56,7 +56,7 @@ unsigned deliver_to_available(struct turn *turn, struct account *a, struct wire 
 
 unsigned deliver_presence(struct turn *turn, struct account *a, struct wire *wire, const struct session *except) {
     unsigned count = 0;
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (!session_is_available(s) || s == except) continue;
         session_send(turn, s, wire, 0);

@@ -10,18 +10,18 @@
 
 /* What a request is about: chosen by target and the payload's namespace and name. */
 struct iq_handler {
-    enum stanza_type type;    /* IQ_GET or IQ_SET */
-    unsigned targets;         /* set of TO(SELF), TO(SERVER): run on the sender's home; TO(ACCOUNT): on that account's home */
+    enum stanza_type type; /* IQ_GET or IQ_SET */
+    unsigned targets; /* set of TO(SELF), TO(SERVER): run on the sender's home; TO(ACCOUNT): on that account's home */
     struct str ns, name;
     /* Answers exactly once, now or later: iq_answer, iq_refuse (im/iq.h). */
     void (*run)(struct walk *walk);
 };
 
 struct feature {
-    const char *name;    /* file and feature */
-    const char *spec;    /* "XEP-0199", "RFC 6121", several separated by ", " */
-    const char *version; /* of the spec that was read */
-    const char *text;    /* one line for docs/protocol.md */
+    const char *name;                /* file and feature */
+    const char *spec;                /* "XEP-0199", "RFC 6121", several separated by ", " */
+    const char *version;             /* of the spec that was read */
+    const char *text;                /* one line for docs/protocol.md */
     const struct str *disco;         /* features of the server, ended by STR_NONE; NULL: none */
     const struct str *disco_account; /* features of accounts (bare addresses) */
     const struct iq_handler *iq;     /* ended by ns STR_NONE; NULL: none */

@@ -65,7 +65,7 @@ bool handover_failed(struct account *a, int64_t sequence) {
 bool handover_all(struct turn *turn, struct account *a) {
     /* Where archives do not hold everything, they cannot stand in for the hand-over. */
     if (a->im->server->options.archive_default != ARCHIVE_ALWAYS) return false;
-    LIST_EACH(&a->handovers, at, after) {
+    LIST_EACH (&a->handovers, at, after) {
         list_remove(at);
         free(CONTAINER_OF(at, struct handover, link));
     }

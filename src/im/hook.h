@@ -44,11 +44,11 @@ enum verdict {
 
 /* Where a stanza came from, for its fate to be told: the sender's session and its number there. */
 struct origin {
-    uint16_t shard;    /* home of the sender */
-    uint16_t flags;    /* ORIGIN_* */
-    uint32_t session;  /* handle: index */
+    uint16_t shard;   /* home of the sender */
+    uint16_t flags;   /* ORIGIN_* */
+    uint32_t session; /* handle: index */
     uint32_t session_gen;
-    uint32_t number;   /* of the stanza on that session, XEP-0198's count */
+    uint32_t number; /* of the stanza on that session, XEP-0198's count */
 };
 enum { ORIGIN_KEPT = 1 /* MSG_DECIDED is awaited */ };
 
@@ -63,13 +63,13 @@ struct walk {
     struct session *session; /* OUT: the one that sent it; IN: NULL */
     struct origin origin;
     /* What the archive service found out (im/archive.h). */
-    bool kept;               /* goes into archives */
-    bool offline;            /* and is handed over later if nobody is there */
-    int64_t sender_account;  /* the sender's account number; 0: not a local account */
-    int64_t out_sequence;    /* of its row in the sender's archive; 0: none */
-    int64_t in_sequence;     /* of its row in the recipient's; 0: none */
-    uint64_t origin_hash;    /* of its origin-id; 0: none */
-    int64_t owed;            /* id of the owed row that this settles; 0: none */
+    bool kept;              /* goes into archives */
+    bool offline;           /* and is handed over later if nobody is there */
+    int64_t sender_account; /* the sender's account number; 0: not a local account */
+    int64_t out_sequence;   /* of its row in the sender's archive; 0: none */
+    int64_t in_sequence;    /* of its row in the recipient's; 0: none */
+    uint64_t origin_hash;   /* of its origin-id; 0: none */
+    int64_t owed;           /* id of the owed row that this settles; 0: none */
 };
 
 typedef enum verdict (*hook_handler)(struct walk *walk);

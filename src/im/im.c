@@ -19,7 +19,7 @@ static void on_call(struct turn *turn, struct msg *msg) {
 }
 
 const msg_handler im_handlers[MSG_TYPES] = {
-    [MSG_STORE_DONE] = on_store_done, [MSG_ADOPT] = stream_adopt,          [MSG_STANZA] = router_on_stanza,
+    [MSG_STORE_DONE] = on_store_done, [MSG_ADOPT] = stream_adopt,        [MSG_STANZA] = router_on_stanza,
     [MSG_FAN] = router_on_fan,        [MSG_DECIDED] = router_on_decided, [MSG_CALL] = on_call,
 };
 
@@ -42,9 +42,14 @@ void im_show(struct im *im) {
         atomic_uint_fast64_t *to;
         uint64_t value;
     } counts[] = {
-        {&s->sessions, im->session_count},      {&s->accounts, im->accounts.count},   {&s->stanzas_in, im->stanzas_in},
-        {&s->stanzas_out, im->stanzas_out},     {&s->messages_kept, im->messages_kept},
-        {&s->messages_delivered, im->messages_delivered}, {&s->logins, im->logins}, {&s->resumes, im->resumes},
+        {&s->sessions, im->session_count},
+        {&s->accounts, im->accounts.count},
+        {&s->stanzas_in, im->stanzas_in},
+        {&s->stanzas_out, im->stanzas_out},
+        {&s->messages_kept, im->messages_kept},
+        {&s->messages_delivered, im->messages_delivered},
+        {&s->logins, im->logins},
+        {&s->resumes, im->resumes},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         atomic_store_explicit(counts[i].to, counts[i].value, memory_order_relaxed);

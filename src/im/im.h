@@ -24,12 +24,12 @@ struct server {
     struct options options;
     struct hub *hub;
     struct store *store;
-    uint8_t id_key[16];     /* of archive ids */
+    uint8_t id_key[16];      /* of archive ids */
     uint8_t salt_secret[16]; /* of the salts of nobody */
     struct xml_limits limits, limits_unauthenticated;
     int64_t started_us;
     atomic_uint_fast64_t connections, unauthenticated; /* now, of all gates */
-    void *front; /* struct front (front/front.h) */
+    void *front;                                       /* struct front (front/front.h) */
 };
 
 /* What a shard tells other threads (metrics, confabctl stats), a second old at most: name, kind of number, what it is. */
@@ -52,7 +52,7 @@ struct im_shown {
 struct im {
     struct shard *shard;
     struct server *server;
-    struct map accounts; /* bare address -> struct account */
+    struct map accounts;       /* bare address -> struct account */
     struct link idle_accounts; /* without sessions, oldest first */
     struct loop_timer sweep;
     uint32_t sweep_at; /* the session that it looked at last */

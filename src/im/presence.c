@@ -24,7 +24,7 @@ static struct xml_node *presence_node(struct turn *turn, struct str type, struct
 /* Of an account's own sessions to each other, of contacts it is subscribed to, and of those it has itself written presence to. */
 static bool presence_is_wanted(const struct account *a, struct jid from) {
     if (account_sees_presence_of(a, from)) return true;
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         const struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (s->directed && map_get(s->directed, jid_str(from))) return true;
     }
@@ -58,7 +58,7 @@ static void presence_one(struct turn *turn, struct account *a, struct jid to, st
 
 static unsigned presence_of_all(struct turn *turn, struct account *a, struct jid to) {
     unsigned count = 0;
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (!session_is_available(s) || str_eq(session_full(s), jid_str(to))) continue;
         presence_to(turn, a, to, FAN_PRESENCE, s->presence);
@@ -84,7 +84,7 @@ void presence_show(struct turn *turn, struct account *a, struct jid contact) {
 }
 
 void presence_hide(struct turn *turn, struct account *a, struct jid contact) {
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (session_is_available(s)) presence_one(turn, a, contact, STR("unavailable"), session_full(s));
     }
@@ -114,7 +114,7 @@ void presence_ask(struct turn *turn, struct session *s) {
         if ((c->flags & ROSTER_TO) && !account_blocks(a, jid_trusted(contact_jid(c)))) fan_add(fan, contact_jid(c));
     }
     fan_end(fan);
-    LIST_EACH(&a->sessions, it, after) { /* its own other sessions */
+    LIST_EACH (&a->sessions, it, after) { /* its own other sessions */
         struct session *other = CONTAINER_OF(it, struct session, in_account);
         if (other != s && session_is_available(other)) session_send(turn, s, other->presence, 0);
     }
@@ -122,7 +122,7 @@ void presence_ask(struct turn *turn, struct session *s) {
 
 void presence_ask_one(struct turn *turn, struct account *a, struct jid contact) {
     bool is_anybody_here = false;
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         if (session_is_available(CONTAINER_OF(at, struct session, in_account))) is_anybody_here = true;
     }
     if (!is_anybody_here) return;

@@ -43,7 +43,7 @@ void roster_push(struct turn *turn, struct account *a, struct str jid) {
         xml_set(arena, item, STR("subscription"), STR("remove"));
     }
     struct wire *wire = wire_from(iq);
-    LIST_EACH(&a->sessions, at, after) {
+    LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (s->interested) session_send(turn, s, wire, 0);
     }

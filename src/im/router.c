@@ -134,7 +134,8 @@ void router_forward(struct walk *walk) {
     router_post(turn, m, to);
 }
 
-void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence, enum fate fate) {
+void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence,
+                    enum fate fate) {
     if (!(origin->flags & ORIGIN_KEPT)) return;
     struct str bare = jid_bare_str(sender);
     struct msg_decided *m = msg_new(MSG_DECIDED, sizeof *m + bare.len, 0);
@@ -185,7 +186,7 @@ void router_on_decided(struct turn *turn, struct msg *msg) {
     struct account *a = account_find(im, str_of(m->bare, m->bare_len));
     if (a && m->fate == FATE_ARCHIVED) account_archived(a, m->out_sequence);
     if (a) { /* it cannot have left while its message was pending */
-        LIST_EACH(&a->pending, at, after) {
+        LIST_EACH (&a->pending, at, after) {
             struct pending *p = CONTAINER_OF(at, struct pending, link);
             if (p->sequence == m->out_sequence && !p->proceed) {
                 p->done = true;
@@ -228,8 +229,13 @@ static void router_dispatch_out(struct walk *walk) {
 void router_out(struct turn *turn, struct session *session, const struct stanza *stanza, uint32_t number) {
     struct account *account = session->account;
     uint32_t index = session->index, generation = session->generation;
-    struct walk walk = {.turn = turn, .im = account->im, .direction = OUT, .stanza = *stanza, .account = account,
-                        .session = session, .sender_account = account->id,
+    struct walk walk = {.turn = turn,
+                        .im = account->im,
+                        .direction = OUT,
+                        .stanza = *stanza,
+                        .account = account,
+                        .session = session,
+                        .sender_account = account->id,
                         .origin = session_origin(turn, session, number)};
     walk.target = router_target(walk.im, stanza->to, account_jid(account));
     enum verdict end = PASS;
@@ -253,9 +259,17 @@ static bool walk_from_msg(struct turn *turn, struct msg_stanza *m, struct accoun
     struct im *im = im_of(turn);
     struct xml_scope scope = {.default_ns = STR_NONE};
     struct xml_node *el;
-    *out = (struct walk){.turn = turn, .im = im, .direction = IN, .account = account, .origin = m->origin, .kept = m->kept,
-                         .offline = m->offline, .sender_account = m->sender_account, .out_sequence = m->out_sequence,
-                         .origin_hash = m->origin_hash, .owed = m->owed};
+    *out = (struct walk){.turn = turn,
+                         .im = im,
+                         .direction = IN,
+                         .account = account,
+                         .origin = m->origin,
+                         .kept = m->kept,
+                         .offline = m->offline,
+                         .sender_account = m->sender_account,
+                         .out_sequence = m->out_sequence,
+                         .origin_hash = m->origin_hash,
+                         .owed = m->owed};
     /* Our own server wrote it: limits were checked where it came in. */
     struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
     enum xml_error bad = xml_parse(turn->arena, str_of(m->text + m->to_len, m->stanza_len), &scope, &limits, &el);
@@ -328,9 +342,11 @@ static void router_settle_in(struct walk *walk) {
 }
 
 static bool router_in(struct walk *walk, struct msg_stanza *m) {
-    if (walk->account->failed) { /* not known whether there is such an account: nothing is decided, a debt stays and is replayed */
+    if (walk->account
+            ->failed) { /* not known whether there is such an account: nothing is decided, a debt stays and is replayed */
         walk->owed = 0;
-        if (walk->stanza.kind != STANZA_PRESENCE) router_refuse(walk, STANZA_ERR_INTERNAL_SERVER_ERROR, STR("Try again later."));
+        if (walk->stanza.kind != STANZA_PRESENCE)
+            router_refuse(walk, STANZA_ERR_INTERNAL_SERVER_ERROR, STR("Try again later."));
         router_settle_in(walk);
         return true;
     }

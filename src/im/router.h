@@ -38,8 +38,8 @@ enum fan_kind { FAN_PRESENCE, FAN_FAREWELL /* unavailable */, FAN_PROBE };
 struct msg_fan {
     struct msg msg;
     enum fan_kind kind;
-    struct wire *wire;      /* presence; NULL for a probe */
-    uint16_t from_len;      /* full or bare address of the sender */
+    struct wire *wire; /* presence; NULL for a probe */
+    uint16_t from_len; /* full or bare address of the sender */
     uint32_t target_count;
     uint32_t text_len;
     char text[]; /* from, then each target: two bytes of length, bare address */
@@ -58,7 +58,8 @@ enum verdict router_refuse(struct walk *walk, enum stanza_error error, struct st
 /* OUT: sends the walk on to the recipient's home. */
 void router_forward(struct walk *walk);
 /* IN: the fate is settled: tells the sender's home if it waits. */
-void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence, enum fate fate);
+void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence,
+                    enum fate fate);
 
 /* Fan-out of presence from an account to the bare addresses that `next` gives, one message per shard. */
 struct fan {

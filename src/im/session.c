@@ -58,7 +58,8 @@ struct session *session_at(const struct im *im, uint32_t index, uint32_t generat
 }
 
 struct origin session_origin(const struct turn *turn, const struct session *s, uint32_t number) {
-    return (struct origin){.shard = turn->shard->index, .session = s->index, .session_gen = s->generation, .number = number};
+    return (struct origin){
+        .shard = turn->shard->index, .session = s->index, .session_gen = s->generation, .number = number};
 }
 
 /* --- life --- */
@@ -71,7 +72,7 @@ struct jid session_jid(const struct session *s) {
 }
 
 struct session *session_by_resource(const struct account *account, struct str resource) {
-    LIST_EACH(&account->sessions, at, after) {
+    LIST_EACH (&account->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (str_eq(session_resource(s), resource)) return s;
     }

@@ -11,13 +11,13 @@
 
 /* XEP-0198, only for sessions that enabled it. */
 struct sm {
-    char id[23];         /* to resume by; empty: may not be resumed */
-    uint32_t sent;       /* stanzas sent since it was enabled */
-    uint32_t acked;      /* of these acknowledged */
-    uint32_t asked;      /* value of `sent` when we last asked */
-    uint32_t told;       /* the h that the client knows */
-    uint32_t base;       /* session.received when it was enabled: h counts from there */
-    uint32_t bytes;      /* of what waits */
+    char id[23];           /* to resume by; empty: may not be resumed */
+    uint32_t sent;         /* stanzas sent since it was enabled */
+    uint32_t acked;        /* of these acknowledged */
+    uint32_t asked;        /* value of `sent` when we last asked */
+    uint32_t told;         /* the h that the client knows */
+    uint32_t base;         /* session.received when it was enabled: h counts from there */
+    uint32_t bytes;        /* of what waits */
     struct sm_item *items; /* ring of `sent - acked` */
     uint32_t cap, head;
     struct sm_fate *undecided; /* kept stanzas whose fate is open, in order */
@@ -42,27 +42,27 @@ struct sm_item {
 struct session {
     struct link in_account;
     struct account *account;
-    struct stream *stream; /* NULL: hibernating */
-    struct sm *sm;         /* NULL: not enabled */
-    struct wire *presence; /* the last available one, with from; NULL: not available */
-    struct map *directed;  /* addresses it sent directed presence to; NULL: none */
+    struct stream *stream;      /* NULL: hibernating */
+    struct sm *sm;              /* NULL: not enabled */
+    struct wire *presence;      /* the last available one, with from; NULL: not available */
+    struct map *directed;       /* addresses it sent directed presence to; NULL: none */
     uint32_t index, generation; /* the handle */
-    uint32_t received;     /* stanzas since SM was enabled (or bind) */
+    uint32_t received;          /* stanzas since SM was enabled (or bind) */
     int8_t priority;
-    bool initial;          /* initial presence was sent */
-    bool interested;       /* asked for the roster: gets pushes */
-    bool blocklist;        /* asked for the block list: gets pushes */
-    bool modern;           /* catches up by the archive: no offline flood */
-    bool ack_queued;       /* an <a/> goes out at the end of the turn */
+    bool initial;    /* initial presence was sent */
+    bool interested; /* asked for the roster: gets pushes */
+    bool blocklist;  /* asked for the block list: gets pushes */
+    bool modern;     /* catches up by the archive: no offline flood */
+    bool ack_queued; /* an <a/> goes out at the end of the turn */
     bool ending;
-    bool overflowed;       /* too much waits for its client: it ends when the turn does */
+    bool overflowed; /* too much waits for its client: it ends when the turn does */
     uint16_t full_len, resource_len;
-    uint64_t user_agent;   /* hash of its id; 0: none */
-    int64_t *unproven;     /* without SM: archive sequences written and not yet proven by a ping's answer */
+    uint64_t user_agent; /* hash of its id; 0: none */
+    int64_t *unproven;   /* without SM: archive sequences written and not yet proven by a ping's answer */
     uint32_t unproven_count, unproven_cap, unproven_asked;
     int64_t since_us;
     struct loop_deferred acking; /* sends the <a/> */
-    char full[];           /* the full address, NUL-terminated; the resource is its end */
+    char full[];                 /* the full address, NUL-terminated; the resource is its end */
 };
 
 static inline struct str session_resource(const struct session *s) {
@@ -125,7 +125,7 @@ bool sm_acknowledge(struct turn *turn, struct session *session, uint32_t h);
 void sm_asked(struct session *session, uint64_t request);
 void sm_answered(struct session *session, uint64_t request);
 uint32_t sm_handled(const struct session *session);
-void sm_await(struct session *session, uint32_t number);    /* its fate is open */
+void sm_await(struct session *session, uint32_t number); /* its fate is open */
 void sm_decided(struct turn *turn, struct session *session, uint32_t number);
 /* Moves a hibernated (or half-dead) session to a new connection once nothing is undecided: <resumed/>, then what is unacknowledged. */
 void sm_resume(struct turn *turn, struct session *session, struct stream *stream, uint32_t h);

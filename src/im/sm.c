@@ -217,7 +217,7 @@ void sm_hibernate(struct turn *turn, struct session *s) {
 }
 
 struct session *sm_find(const struct account *account, struct str previd) {
-    LIST_EACH(&account->sessions, at, after) {
+    LIST_EACH (&account->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (s->sm && s->sm->id[0] && previd.len == 22 && bytes_equal(previd.p, s->sm->id, 22)) return s;
     }

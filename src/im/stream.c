@@ -76,11 +76,11 @@ void stream_drain_add(struct turn *turn, struct session *session, struct stream_
 /* --- the end --- */
 
 static void stream_free(struct turn *turn, struct stream *stream) {
-    if (stream->freed) *stream->freed = true;
     for (struct held *h = stream->held, *after; h; h = after) {
         after = h->next;
         free(h);
     }
+    stream->held = NULL;
     for (struct stream_drain *d = stream->drains, *next; d; d = next) {
         next = d->next;
         d->gone(turn, d);
@@ -89,7 +89,8 @@ static void stream_free(struct turn *turn, struct stream *stream) {
     loop_timer_cancel(turn->shard->loop, &stream->timer);
     struct account *account = stream->account;
     free(stream->adopt);
-    free(stream);
+    stream->dead = true;
+    if (!stream->busy) free(stream);
     account_job_end(turn, account);
 }
 
@@ -101,8 +102,8 @@ void stream_close(struct turn *turn, struct stream *stream, enum stream_error er
 }
 
 void stream_fail(struct turn *turn, struct stream *stream, enum stream_error error, struct str text) {
-    LOG(LOG_INFO, "stream-error", F_STR("account", account_bare(stream->account)), F_STR("error", stream_error_name(error)),
-        F_STR("why", text));
+    LOG(LOG_INFO, "stream-error", F_STR("account", account_bare(stream->account)),
+        F_STR("error", stream_error_name(error)), F_STR("why", text));
     if (stream->session) {
         session_end(turn, stream->session, error, text);
     } else {
@@ -123,7 +124,8 @@ static void stream_abandon(struct turn *turn, struct stream *stream, enum stream
 
 void stream_wake(struct stream *stream, int64_t within_ms) {
     int64_t due = shard_turn(stream->im->shard)->now_ms + within_ms;
-    if (stream->timer.due_ms == 0 || stream->timer.due_ms > due) loop_timer_set(stream->im->shard->loop, &stream->timer, due);
+    if (stream->timer.due_ms == 0 || stream->timer.due_ms > due)
+        loop_timer_set(stream->im->shard->loop, &stream->timer, due);
 }
 
 static bool stream_prove(struct turn *turn, struct stream *stream) {
@@ -160,7 +162,7 @@ static int64_t stream_debt_ms(const struct stream *stream) {
     return (for_bytes > for_stanzas ? for_bytes : for_stanzas) + 10;
 }
 
-static void stream_go_on(struct turn *turn, struct stream *stream);
+static bool stream_go_on(struct turn *turn, struct stream *stream);
 
 static void on_timer(struct loop_timer *timer, int64_t now_ms) {
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
@@ -174,11 +176,7 @@ static void on_timer(struct loop_timer *timer, int64_t now_ms) {
             return;
         }
         stream->paused = false;
-        bool freed = false;
-        stream->freed = &freed;
-        if (stream->holds == 0) stream_go_on(turn, stream);
-        if (freed) return;
-        stream->freed = NULL;
+        if (stream->holds == 0 && !stream_go_on(turn, stream)) return;
     }
     if (!stream->session && !stream->resuming && now_ms >= stream->unbound_until_ms) {
         stream_fail(turn, stream, STREAM_ERR_CONNECTION_TIMEOUT, STR("Binding took too long."));
@@ -219,7 +217,8 @@ static void stream_take(struct turn *turn, struct stream *stream, size_t len) {
 /* --- SASL success --- */
 
 /* The <success/> of either profile. `inside`: what SASL2 nests in it (NULL: nothing). */
-static void stream_success(struct turn *turn, struct stream *stream, struct xml_node *inside, struct xml_node *inside2) {
+static void stream_success(struct turn *turn, struct stream *stream, struct xml_node *inside,
+                           struct xml_node *inside2) {
     struct arena *arena = turn->arena;
     struct str data = stream->adopt->success;
     struct str coded = data.p ? base64_encode(arena, data) : STR_NONE;
@@ -277,10 +276,12 @@ static struct xml_node *sm_failed_node(struct turn *turn) {
 }
 
 /* True: the session is found and will answer. *out_failed: what to say otherwise. */
-static bool stream_resume(struct turn *turn, struct stream *stream, const struct xml_node *resume, struct xml_node **out_failed) {
+static bool stream_resume(struct turn *turn, struct stream *stream, const struct xml_node *resume,
+                          struct xml_node **out_failed) {
     unsigned long long h;
     struct session *s = sm_find(stream->account, xml_attr(resume, STR("previd")));
-    if (s && str_to_u64(xml_attr(resume, STR("h")), UINT32_MAX, &h) && (uint32_t)h - s->sm->acked <= s->sm->sent - s->sm->acked) {
+    if (s && str_to_u64(xml_attr(resume, STR("h")), UINT32_MAX, &h) &&
+        (uint32_t)h - s->sm->acked <= s->sm->sent - s->sm->acked) {
         sm_resume(turn, s, stream, (uint32_t)h);
         return true;
     }
@@ -334,7 +335,8 @@ static void on_header(struct turn *turn, void *owner, const struct xml_node *hea
 /* Signed in, not bound: a request to bind, or a resumption. */
 static void stream_unbound(struct turn *turn, struct stream *stream, struct xml_node *el) {
     struct xml_node *failed;
-    if (stream->account->id == 0 || stream->account->generation != stream->generation) { /* removed or changed since the proof */
+    if (stream->account->id == 0 ||
+        stream->account->generation != stream->generation) { /* removed or changed since the proof */
         stream_fail(turn, stream, STREAM_ERR_NOT_AUTHORIZED, STR_NONE);
     } else if (stream->im->stopping) {
         stream_fail(turn, stream, STREAM_ERR_SYSTEM_SHUTDOWN, STR_NONE);
@@ -385,12 +387,10 @@ void stream_release(struct turn *turn, struct stream *stream) {
     stream_go_on(turn, stream);
 }
 
-/* What waited is looked at now, and the connection is read again. */
-static void stream_go_on(struct turn *turn, struct stream *stream) {
-    bool freed = false;
-    bool *outer = stream->freed;
-    stream->freed = &freed;
-    while (stream->held && stream->holds == 0 && !stream->paused) {
+/* What waited is looked at now, and the connection is read again. False: it has ended over that. */
+static bool stream_go_on(struct turn *turn, struct stream *stream) {
+    stream->busy++;
+    while (!stream->dead && stream->held && stream->holds == 0 && !stream->paused) {
         struct held *h = stream->held;
         stream->held = h->next;
         struct xml_scope scope = {.default_ns = STR_NONE};
@@ -400,18 +400,18 @@ static void stream_go_on(struct turn *turn, struct stream *stream) {
         size_t len = h->len;
         free(h);
         if (xml_parse(turn->arena, bytes, &scope, &limits, &el) == XML_OK) stream_dispatch(turn, stream, el, len);
-        if (freed) {
-            if (outer) *outer = true;
-            return;
+    }
+    if (!stream->dead && stream->holds == 0 && !stream->paused) {
+        if (stream->end_held) {
+            stream_end(turn, stream);
+        } else {
+            stream->peer->ops->resume(stream->peer);
         }
     }
-    stream->freed = outer;
-    if (stream->holds || stream->paused) return;
-    if (stream->end_held) {
-        stream_end(turn, stream);
-    } else {
-        stream->peer->ops->resume(stream->peer);
-    }
+    stream->busy--;
+    bool is_alive = !stream->dead;
+    if (!is_alive && !stream->busy) free(stream);
+    return is_alive;
 }
 
 static void on_element(struct turn *turn, void *owner, struct xml_node *el, size_t len) {
@@ -448,7 +448,7 @@ static const struct {
     enum xml_error xml;
     enum stream_error stream;
 } xml_stream_errors[] = {
-    {XML_NOT_WELL_FORMED, STREAM_ERR_NOT_WELL_FORMED}, {XML_RESTRICTED, STREAM_ERR_RESTRICTED_XML},
+    {XML_NOT_WELL_FORMED, STREAM_ERR_NOT_WELL_FORMED},   {XML_RESTRICTED, STREAM_ERR_RESTRICTED_XML},
     {XML_BAD_ENCODING, STREAM_ERR_UNSUPPORTED_ENCODING}, {XML_TOO_BIG, STREAM_ERR_POLICY_VIOLATION},
     {XML_TOO_COMPLEX, STREAM_ERR_POLICY_VIOLATION},
 };
@@ -461,7 +461,8 @@ enum stream_error stream_error_of_xml(enum xml_error error) {
 }
 
 static void on_bad(struct turn *turn, void *owner, enum xml_error error) {
-    stream_fail(turn, owner, stream_error_of_xml(error), error == XML_TOO_BIG ? STR("The stanza is too large.") : STR_NONE);
+    stream_fail(turn, owner, stream_error_of_xml(error),
+                error == XML_TOO_BIG ? STR("The stanza is too large.") : STR_NONE);
 }
 
 static void on_drained(struct turn *turn, void *owner) {
@@ -524,10 +525,11 @@ static void adopt_refuse(struct turn *turn, struct msg_adopt *m, struct str cond
 void stream_adopt(struct turn *turn, struct msg *msg) {
     struct msg_adopt *m = (struct msg_adopt *)msg;
     struct account *account = account_need(turn, m->bare, msg);
-    if (!account) return; /* parked until it is loaded */
+    if (!account) return;                                                     /* parked until it is loaded */
     bool is_stale = account->id == 0 || account->generation != m->generation; /* deleted or changed since the proof */
     if (is_stale || account->im->stopping) {
-        adopt_refuse(turn, m, account->failed || account->im->stopping ? STR("temporary-auth-failure") : STR("not-authorized"));
+        adopt_refuse(turn, m,
+                     account->failed || account->im->stopping ? STR("temporary-auth-failure") : STR("not-authorized"));
         return;
     }
     struct stream *stream = stream_new(turn, account, m);

@@ -13,11 +13,11 @@ struct session;
 /* Gate -> home: a verified proof, and the connection with it. All strings are heap copies inside `text`. */
 struct msg_adopt {
     struct msg msg;
-    struct peer *peer;      /* detached; the home's from here on */
-    int64_t generation;     /* of the credentials that were proven */
+    struct peer *peer;  /* detached; the home's from here on */
+    int64_t generation; /* of the credentials that were proven */
     bool sasl2;
-    struct str bare;        /* the account */
-    struct str success;     /* SASL data of the success (SCRAM's v=...), raw; STR_NONE: none */
+    struct str bare;           /* the account */
+    struct str success;        /* SASL data of the success (SCRAM's v=...), raw; STR_NONE: none */
     struct str inline_request; /* SASL2: the <authenticate/> element, serialised; STR_NONE */
     struct str lang;
     char text[];
@@ -27,20 +27,21 @@ struct stream {
     struct im *im;
     struct peer *peer;
     struct account *account;
-    struct session *session; /* NULL: not bound */
+    struct session *session;           /* NULL: not bound */
     bool sasl2, opened, ending, asked; /* asked: a ping is out */
     bool paused;
-    uint8_t holds;           /* something that was sent must take effect before what came after it is looked at */
+    uint8_t holds;                 /* something that was sent must take effect before what came after it is looked at */
     struct held *held, **held_end; /* elements that wait for that */
-    bool end_held;           /* and so does the end of the stream */
-    bool *freed;             /* where to tell that it has been freed */
-    bool success_due;        /* SASL success is not yet written */
-    struct session *resuming; /* waits until that session has nothing undecided */
-    struct msg_adopt *adopt; /* until the success is written */
+    bool end_held;                 /* and so does the end of the stream */
+    uint8_t busy;                  /* calls up the stack that still look at it */
+    bool dead;                     /* ended; the last of those frees it */
+    bool success_due;              /* SASL success is not yet written */
+    struct session *resuming;      /* waits until that session has nothing undecided */
+    struct msg_adopt *adopt;       /* until the success is written */
     int64_t asked_ms;
-    int64_t generation;      /* of the credentials that were proven */
+    int64_t generation;       /* of the credentials that were proven */
     int64_t unbound_until_ms; /* it must have bound by then */
-    struct loop_timer timer; /* keepalive, and the end of a rate pause */
+    struct loop_timer timer;  /* keepalive, and the end of a rate pause */
     /* Rates: what may still be taken before it is paused. */
     int32_t bytes_left, stanzas_left;
     int64_t refilled_ms;

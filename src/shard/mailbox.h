@@ -13,7 +13,7 @@
 
 struct mailbox {
     _Atomic(struct msg *) top;
-    atomic_uint_fast64_t bytes; /* inside now */
+    atomic_uint_fast64_t bytes;  /* inside now */
     atomic_uint_fast64_t posted; /* messages ever */
 };
 

@@ -37,14 +37,14 @@ typedef void (*msg_handler)(struct turn *turn, struct msg *msg); /* consumes the
 
 struct shard {
     struct hub *hub;
-    uint16_t index;  /* in hub->places */
+    uint16_t index; /* in hub->places */
     bool is_gate;
     struct loop *loop;
     struct mailbox box;
     struct arena *arena;
-    struct turn turn; /* the current one: shard_turn(shard) */
-    void *im;         /* struct im of this shard (im/im.h); NULL on a gate */
-    void *front;      /* struct gate or struct web of this place */
+    struct turn turn;            /* the current one: shard_turn(shard) */
+    void *im;                    /* struct im of this shard (im/im.h); NULL on a gate */
+    void *front;                 /* struct gate or struct web of this place */
     const msg_handler *handlers; /* MSG_TYPES entries */
     pthread_t thread;
     atomic_bool stopping;
@@ -83,8 +83,8 @@ static inline struct turn *shard_turn(struct shard *shard) {
 /* Takes the next place of the hub; shards before gates. */
 struct shard *shard_new(struct hub *hub, bool is_gate, const msg_handler *handlers);
 void shard_free(struct shard **shard); /* not running (any more) */
-int shard_start(struct shard *shard); /* the thread */
-void shard_stop(struct shard *shard); /* asks; any thread. It leaves after a turn that finds its mailbox empty */
+int shard_start(struct shard *shard);  /* the thread */
+void shard_stop(struct shard *shard);  /* asks; any thread. It leaves after a turn that finds its mailbox empty */
 void shard_join(struct shard *shard);
 /* Any thread: hands the message over and wakes the place if it sleeps. */
 void shard_post(struct shard *to, struct msg *msg);

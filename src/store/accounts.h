@@ -21,11 +21,13 @@ int accounts_find(struct db *db, struct str bare_jid, struct account_row *out);
 /* ERR_EXISTS: taken, or reserved by a deleted one. */
 int accounts_create(struct db *db, struct str bare_jid, const struct scram_keys *sha1, const struct scram_keys *sha256,
                     int64_t now_us, int64_t *out_id);
-int accounts_set_keys(struct db *db, int64_t id, const struct scram_keys *sha1, const struct scram_keys *sha256); /* generation + 1 */
+int accounts_set_keys(struct db *db, int64_t id, const struct scram_keys *sha1,
+                      const struct scram_keys *sha256); /* generation + 1 */
 /* Marks it deleted and removes all that is its own: roster, requests, blocks, its archive. */
 int accounts_delete(struct db *db, int64_t id, int64_t now_us);
 int accounts_set_offline_mark(struct db *db, int64_t id, int64_t mark); /* forward only */
 /* By address, behind `after`; each: return false to stop. */
-int accounts_each(struct db *db, struct str after, bool (*each)(void *arg, struct str bare_jid, const struct account_row *row), void *arg);
+int accounts_each(struct db *db, struct str after,
+                  bool (*each)(void *arg, struct str bare_jid, const struct account_row *row), void *arg);
 
 #endif

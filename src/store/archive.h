@@ -9,8 +9,11 @@
 #include "base/arena.h"
 #include "store/db.h"
 
-enum { ARCHIVE_OUT = 1 /* the owner sent it */, ARCHIVE_OFFLINE = 2 /* counts as a message to hand over when offline (has a body or payload) */,
-       ARCHIVE_HIDDEN = 4 /* kept for its delivery alone ([archive] default): not in queries, goes when handed over */ };
+enum {
+    ARCHIVE_OUT = 1 /* the owner sent it */,
+    ARCHIVE_OFFLINE = 2 /* counts as a message to hand over when offline (has a body or payload) */,
+    ARCHIVE_HIDDEN = 4 /* kept for its delivery alone ([archive] default): not in queries, goes when handed over */
+};
 
 struct archive_owner {
     int64_t account; /* 0: no row (not a local account, or keeps none) */
@@ -33,13 +36,13 @@ int archive_add(struct db *db, const struct archive_entry *entry);
 
 struct archive_query {
     int64_t account;
-    int64_t from, to;       /* sequences, inclusive; 0: open */
-    struct str with;        /* bare JID of the peer; STR_NONE: all */
+    int64_t from, to;         /* sequences, inclusive; 0: open */
+    struct str with;          /* bare JID of the peer; STR_NONE: all */
     struct str with_resource; /* full JID asked for: the stanza's own from/to must match (scanned); STR_NONE */
-    int64_t after, before;  /* exclusive; 0: none */
-    bool backwards;         /* the last `max` of the range instead of the first; still delivered oldest first */
+    int64_t after, before;    /* exclusive; 0: none */
+    bool backwards;           /* the last `max` of the range instead of the first; still delivered oldest first */
     uint32_t max;
-    bool offline;           /* only rows with ARCHIVE_OFFLINE (they came in, be it from oneself), hidden ones too */
+    bool offline; /* only rows with ARCHIVE_OFFLINE (they came in, be it from oneself), hidden ones too */
 };
 
 struct archive_row {
@@ -49,8 +52,8 @@ struct archive_row {
 };
 
 /* Each row in order, oldest first; *out_complete: nothing lies beyond the page in its direction. each: false to stop (then complete is false). */
-int archive_query(struct db *db, const struct archive_query *query, bool (*each)(void *arg, const struct archive_row *row), void *arg,
-                  bool *out_complete);
+int archive_query(struct db *db, const struct archive_query *query,
+                  bool (*each)(void *arg, const struct archive_row *row), void *arg, bool *out_complete);
 /* ERR_NOT_FOUND when this account has no visible row of that sequence. */
 int archive_has(struct db *db, int64_t account, int64_t sequence);
 /* How many match, at most `limit` (the cost is bounded by it). */
@@ -62,7 +65,8 @@ int archive_offline_count(struct db *db, int64_t account, int64_t mark, uint32_t
 /* Exceptions: single sequences at or below the mark that must be handed over again (a session died before it acknowledged them). */
 int archive_owe_again(struct db *db, int64_t account, const int64_t *sequences, size_t count);
 int archive_owed_again_done(struct db *db, int64_t account, const int64_t *sequences, size_t count);
-int archive_owed_again_each(struct db *db, int64_t account, bool (*each)(void *arg, const struct archive_row *row), void *arg);
+int archive_owed_again_each(struct db *db, int64_t account, bool (*each)(void *arg, const struct archive_row *row),
+                            void *arg);
 /* Hidden rows at or below the mark go, but for those that are owed again. */
 int archive_drop_hidden(struct db *db, int64_t account, int64_t mark);
 /* All that this account keeps (it is being deleted). */

@@ -17,8 +17,8 @@ struct db_statement; /* cached by the connection under its text's address: pass 
 struct db_options {
     const char *path;
     bool read_only;
-    bool sync_off; /* tests/faults only: synchronous=OFF, to prove that the power-cut test notices */
-    const char *vfs; /* NULL: the default; tests give their shim's name */
+    bool sync_off;             /* tests/faults only: synchronous=OFF, to prove that the power-cut test notices */
+    const char *vfs;           /* NULL: the default; tests give their shim's name */
     uint32_t checkpoint_pages; /* how long a log db_tidy lets be; 0: the default */
 };
 

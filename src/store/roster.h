@@ -6,8 +6,13 @@
 #include "store/db.h"
 
 /* RFC 6121 appendix A as flags; "pending in" is a row in the requests. */
-enum { ROSTER_TO = 1, ROSTER_FROM = 2, ROSTER_ASK = 4 /* pending out */, ROSTER_APPROVED = 8 /* pre-approved */,
-       ROSTER_LISTED = 16 /* the user sees it; unset: it exists for its flags only */ };
+enum {
+    ROSTER_TO = 1,
+    ROSTER_FROM = 2,
+    ROSTER_ASK = 4 /* pending out */,
+    ROSTER_APPROVED = 8 /* pre-approved */,
+    ROSTER_LISTED = 16 /* the user sees it; unset: it exists for its flags only */
+};
 
 struct roster_row {
     struct str jid; /* bare or not, as the user added it; normalised */
@@ -22,12 +27,13 @@ int roster_put(struct db *db, int64_t account, const struct roster_row *row, int
 int roster_remove(struct db *db, int64_t account, struct str jid, int64_t version);
 
 /* Requests to subscribe that wait for an answer, with the whole stanza as it came. */
-int requests_each(struct db *db, int64_t account, bool (*each)(void *arg, struct str jid, struct str stanza), void *arg);
+int requests_each(struct db *db, int64_t account, bool (*each)(void *arg, struct str jid, struct str stanza),
+                  void *arg);
 int requests_put(struct db *db, int64_t account, struct str jid, struct str stanza, int64_t now_us);
 int requests_remove(struct db *db, int64_t account, struct str jid);
 
 int blocked_each(struct db *db, int64_t account, bool (*each)(void *arg, struct str jid), void *arg);
-int blocked_put(struct db *db, int64_t account, struct str jid); /* idempotent */
+int blocked_put(struct db *db, int64_t account, struct str jid);    /* idempotent */
 int blocked_remove(struct db *db, int64_t account, struct str jid); /* jid STR_NONE: all */
 
 /*
@@ -36,6 +42,8 @@ int blocked_remove(struct db *db, int64_t account, struct str jid); /* jid STR_N
  */
 int owed_put(struct db *db, int64_t id, struct str from_bare, struct str to_bare, struct str stanza);
 int owed_remove(struct db *db, int64_t id);
-int owed_each(struct db *db, bool (*each)(void *arg, int64_t id, struct str from_bare, struct str to_bare, struct str stanza), void *arg);
+int owed_each(struct db *db,
+              bool (*each)(void *arg, int64_t id, struct str from_bare, struct str to_bare, struct str stanza),
+              void *arg);
 
 #endif

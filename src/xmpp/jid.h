@@ -14,7 +14,7 @@
 
 /* One piece of text, "local@domain/resource", and where its parts end. Borrowed: lives where its text lives. */
 struct jid {
-    const char *p; /* NULL: no address */
+    const char *p;         /* NULL: no address */
     uint16_t local_len;    /* 0: none */
     uint16_t domain_len;   /* never 0 */
     uint16_t resource_len; /* 0: none, a bare JID */

@@ -16,13 +16,13 @@
 #define NS_PRE_APPROVAL STR("urn:xmpp:features:pre-approval")
 #define NS_ROSTER STR("jabber:iq:roster")
 #define NS_ROSTER_VER STR("urn:xmpp:features:rosterver")
-#define NS_SASL2 STR("urn:xmpp:sasl:2")   /* XEP-0388 */
-#define NS_BIND2 STR("urn:xmpp:bind:0")   /* XEP-0386 */
-#define NS_SM STR("urn:xmpp:sm:3")        /* XEP-0198 */
+#define NS_SASL2 STR("urn:xmpp:sasl:2")           /* XEP-0388 */
+#define NS_BIND2 STR("urn:xmpp:bind:0")           /* XEP-0386 */
+#define NS_SM STR("urn:xmpp:sm:3")                /* XEP-0198 */
 #define NS_LIMITS STR("urn:xmpp:stream-limits:0") /* XEP-0478 */
 #define NS_DISCO_INFO STR("http://jabber.org/protocol/disco#info")
 #define NS_DISCO_ITEMS STR("http://jabber.org/protocol/disco#items")
-#define NS_DATA STR("jabber:x:data")      /* XEP-0004 */
+#define NS_DATA STR("jabber:x:data") /* XEP-0004 */
 #define NS_RSM STR("http://jabber.org/protocol/rsm")
 #define NS_REGISTER STR("jabber:iq:register")
 #define NS_REGISTER_FEATURE STR("http://jabber.org/features/iq-register")

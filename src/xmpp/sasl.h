@@ -29,10 +29,10 @@ void scram_fake(enum hash hash, const uint8_t secret[16], struct str name, struc
 
 enum sasl_error {
     SASL_OK,
-    SASL_MALFORMED,        /* malformed-request */
+    SASL_MALFORMED, /* malformed-request */
     SASL_INVALID_AUTHZID,
     SASL_NOT_AUTHORIZED,
-    SASL_CHANNEL_BINDING,  /* y while -PLUS was offered, or a binding that is not: not-authorized for the peer */
+    SASL_CHANNEL_BINDING, /* y while -PLUS was offered, or a binding that is not: not-authorized for the peer */
 };
 
 /* By value, so that it can move with its connection. Start from zero and set the first three; the rest is private. */
@@ -65,8 +65,7 @@ enum sasl_error scram_final(struct scram *s, struct arena *arena, const struct s
 void scram_done(struct scram *s); /* idempotent */
 
 /* PLAIN's one message: [authzid] NUL name NUL password. Borrowed from it; authzid STR_NONE when empty. */
-enum sasl_error plain_read(struct str message, struct str *out_authzid, struct str *out_name,
-                           struct str *out_password);
+enum sasl_error plain_read(struct str message, struct str *out_authzid, struct str *out_name, struct str *out_password);
 /* Blocks (PBKDF2): workers only. Whether the password gives the stored key. */
 bool scram_check_password(enum hash hash, const struct scram_keys *keys, struct str password);
 

@@ -10,11 +10,24 @@ enum stanza_kind { STANZA_MESSAGE, STANZA_PRESENCE, STANZA_IQ };
 
 enum stanza_type {
     /* message; an unknown or absent type is NORMAL (RFC 6121, 5.2.2) */
-    MESSAGE_NORMAL, MESSAGE_CHAT, MESSAGE_GROUPCHAT, MESSAGE_HEADLINE, MESSAGE_ERROR,
+    MESSAGE_NORMAL,
+    MESSAGE_CHAT,
+    MESSAGE_GROUPCHAT,
+    MESSAGE_HEADLINE,
+    MESSAGE_ERROR,
     /* presence; no type is AVAILABLE */
-    PRESENCE_AVAILABLE, PRESENCE_UNAVAILABLE, PRESENCE_SUBSCRIBE, PRESENCE_SUBSCRIBED, PRESENCE_UNSUBSCRIBE,
-    PRESENCE_UNSUBSCRIBED, PRESENCE_PROBE, PRESENCE_ERROR,
-    IQ_GET, IQ_SET, IQ_RESULT, IQ_ERROR,
+    PRESENCE_AVAILABLE,
+    PRESENCE_UNAVAILABLE,
+    PRESENCE_SUBSCRIBE,
+    PRESENCE_SUBSCRIBED,
+    PRESENCE_UNSUBSCRIBE,
+    PRESENCE_UNSUBSCRIBED,
+    PRESENCE_PROBE,
+    PRESENCE_ERROR,
+    IQ_GET,
+    IQ_SET,
+    IQ_RESULT,
+    IQ_ERROR,
 };
 
 /* RFC 6120 8.3.3 with the type that each usually has. */
@@ -55,9 +68,9 @@ struct str stanza_error_type(enum stanza_error error); /* "modify" */
 struct stanza {
     enum stanza_kind kind;
     enum stanza_type type;
-    struct jid from, to;        /* JID_NONE when absent */
-    struct str id;              /* STR_NONE when absent */
-    const struct xml_node *el;  /* the whole */
+    struct jid from, to;            /* JID_NONE when absent */
+    struct str id;                  /* STR_NONE when absent */
+    const struct xml_node *el;      /* the whole */
     const struct xml_node *payload; /* an IQ's one child element (get, set; or result's first); NULL otherwise */
 };
 
