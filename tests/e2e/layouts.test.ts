@@ -106,6 +106,14 @@ describe.each([
       await person.button('Close details').waitFor();
       await audit(person);
       await person.button('Close details').click();
+      // Where one was reading, with all that stood there.
+      await person.sees('number 29');
+      const drawn = await person.page.locator('.log').evaluate((log) => {
+        const box = log.getBoundingClientRect();
+        const rows = [...log.querySelectorAll('.lrow')].map((row) => row.getBoundingClientRect());
+        return Math.min(...rows.map((row) => row.top)) - box.top;
+      });
+      expect(drawn).toBeLessThan(0);
     }
     if (size === 'phone') {
       await person.page.getByRole('link', { name: 'Back to the list' }).click();

@@ -103,7 +103,8 @@ export class LogWindow {
   /** After the rows of the range have been drawn: measure them, put the scroll right, look again. */
   settle(): void {
     const parts = this.#parts;
-    if (!parts) return;
+    // Hidden (a phone shows the details instead), every row would measure nothing.
+    if (!parts || parts.scroller.clientHeight === 0) return;
     const [from] = this.range.peek();
     const drawn = parts.rows.children;
     let off = 0;
@@ -164,6 +165,7 @@ export class LogWindow {
 
   #resized(): void {
     const width = this.#parts?.rows.clientWidth ?? 0;
+    if (width === 0) return;
     if (width !== this.#width) {
       this.#width = width;
       this.#measured.clear();
@@ -206,7 +208,7 @@ export class LogWindow {
 
   #look(): void {
     const parts = this.#parts;
-    if (!parts || this.#messages.length === 0) return;
+    if (!parts || this.#messages.length === 0 || parts.scroller.clientHeight === 0) return;
     const { scroller } = parts;
     const y = scroller.scrollTop - this.#base();
     const end = y + scroller.clientHeight;
