@@ -36,7 +36,7 @@
 #include "../tests/faults/vfs_shim.h"
 #endif
 
-enum { GATES_MAX = 16, SHARDS_MAX = 64, FLUSH_MS = 1500, SETTLE_ROUNDS = 4 };
+enum { GATES_MAX = 16, SHARDS_MAX = 64, FLUSH_MS = 2500 /* longer than a connection lingers */, SETTLE_ROUNDS = 4 };
 
 struct program {
     struct arena *arena; /* of the options: lives as long as the program */
