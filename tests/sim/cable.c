@@ -65,6 +65,7 @@ static void on_write(struct peer *peer, struct str element) {
     promise_written(c, cable_parse(c->world->scratch, element));
     arena_release(c->world->scratch, mark);
     if (!c->client_gone) queue_add(&c->down, LINE_ELEMENT, element);
+    if (one_in(c->world, 4)) c->full = true; /* until cable_serve empties it */
 }
 
 static void on_pause(struct peer *peer) {
@@ -89,7 +90,7 @@ static void on_facts(const struct peer *peer, struct peer_facts *out) {
 }
 
 static bool on_is_full(const struct peer *peer) {
-    return one_in(cable_of(peer)->world, 4);
+    return cable_of(peer)->full;
 }
 
 static bool on_is_sending(const struct peer *peer) {
@@ -160,7 +161,8 @@ static void cable_element(struct cable *c, struct turn *turn, const struct line 
 
 bool cable_serve(struct cable *c) {
     if (!c->home || c->server_gone) return false;
-    if (c->drain_asked && one_in(c->world, 2)) {
+    if (c->full && one_in(c->world, 2)) c->full = false;
+    if (c->drain_asked && !c->full) {
         c->drain_asked = false;
         c->events->drained(world_enter(c->world, c->home), c->owner);
         world_leave(c->world, c->home);

@@ -347,7 +347,11 @@ static void on_stanza(struct client *c, const struct xml_node *el) {
         return;
     }
     CHECK(c->record != NULL);
-    record_got(c->record, str_eq(el->name, STR("message")) ? on_message(c, el) : NULL);
+    struct note *n = str_eq(el->name, STR("message")) ? on_message(c, el) : NULL;
+    if (c->record->counts || c->kind == CLIENT_OLD_UNCOUNTED)
+        record_got(c->record, n);
+    else if (n)
+        n->proven = true; /* before it counted: the answer to a ping will prove it, and it has been read */
     if (str_eq(el->name, STR("iq"))) on_iq(c, el);
 }
 

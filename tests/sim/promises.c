@@ -145,12 +145,16 @@ static bool is_of(const struct note *n, int64_t out_account, int64_t in_account)
     return out_account == (n->from == n->to ? 0 : n->from->id) && in_account == n->to->id;
 }
 
-/* Against what its author wrote to the same person before. */
-/* One who does not count gives up what it sent over a connection that broke; the server may still find it there. */
+/*
+ * Whose order is not certain: one who does not count gives up what it sent over a connection that broke, and the server may still find
+ * it there; a refusal (by a block) may have been lost with its session, and what was refused comes again when the block is lifted.
+ */
 static bool is_stray(const struct note *n) {
-    return n->refused || (n->by->kind == CLIENT_OLD_UNCOUNTED && n->in != n->by->record);
+    if (n->refused || n->from->has_blocked[n->to->index] || n->to->has_blocked[n->from->index]) return true;
+    return n->by->kind == CLIENT_OLD_UNCOUNTED && n->in != n->by->record;
 }
 
+/* Against what its author wrote to the same person before. */
 static void row_order(struct world *w, const struct note *n) {
     if (is_stray(n)) return; /* or sent again after a refusal that its author never saw: its place is then now */
     for (unsigned i = 0; i < w->note_count; i++) {

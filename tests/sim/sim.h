@@ -105,7 +105,7 @@ struct cable {
     const struct peer_events *events;
     void *owner;
     struct queue up, down;
-    bool paused, drain_asked;
+    bool paused, full, drain_asked;
     bool cut;         /* the client has gone; the server will notice */
     bool server_gone; /* closed or dropped: the server will not touch it again */
     bool client_gone;
