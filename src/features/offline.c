@@ -74,7 +74,7 @@ static void flood_next(struct turn *turn, struct flood *f) {
     struct session *s = a->flooder;
     bool wants = s && session_is_available(s) && s->priority >= 0;
     if (f->complete && wants && a->waiting_from) { /* somebody else has given something back meanwhile */
-        f->after = a->waiting_from - 1;
+        f->after = a->waiting_from - 1 > a->offline_mark ? a->waiting_from - 1 : a->offline_mark;
         a->waiting_from = 0;
         a->flood_at = f->after;
     } else if (f->complete && !(wants && a->flood_missed)) {
@@ -130,8 +130,10 @@ static void flood_done(struct turn *turn, struct store_job *job) {
     if (job->result)
         LOG(LOG_ERROR, "offline-failed", F_STR("account", account_bare(f->account)), F_ERR("error", job->result));
     if (job->result || !s || f->account->flooder != s) {
-        if (s && f->account->flooder == s) f->account->flooder = NULL;
-        handover_wait(f->account, f->after + 1);
+        if (s && f->account->flooder == s) { /* else its end has said what waits */
+            f->account->flooder = NULL;
+            handover_wait(f->account, f->after + 1);
+        }
         flood_free(turn, f);
         return;
     }

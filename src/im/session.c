@@ -147,6 +147,7 @@ void session_end(struct turn *turn, struct session *s, enum stream_error error, 
     sm_free(turn, s);
     if (a->flooder == s) {
         a->flooder = NULL;
+        handover_wait(a, a->flood_at + 1); /* what it had not reached */
         handover_advance(turn, a);
     }
     loop_undefer(turn->shard->loop, &s->acking);
