@@ -26,12 +26,20 @@ afterAll(async () => {
   await site?.close();
 });
 afterEach(async () => {
-  for (const page of pages.splice(0)) await page.context().close();
+  for (const page of pages.splice(0)) if (page !== usual) await page.context().close();
   // A refused script or style, an exception: every one is a failure, whatever else the test looked at.
   expect(errors.splice(0)).toEqual([]);
 });
 
-async function newPage(size: keyof typeof SIZES = 'desktop', options: BrowserContextOptions = {}): Promise<Page> {
+/** Most tests want the same window; making one costs more than what many of them do in it. */
+let usual: Page | undefined;
+
+async function newPage(size: keyof typeof SIZES = 'desktop', options?: BrowserContextOptions): Promise<Page> {
+  const ordinary = size === 'desktop' && !options;
+  if (ordinary && usual) {
+    await usual.setViewportSize(SIZES.desktop);
+    return usual;
+  }
   const mobile = size === 'phone' ? { hasTouch: true, isMobile: true } : {};
   const context = await browser.newContext({
     viewport: SIZES[size],
@@ -44,6 +52,7 @@ async function newPage(size: keyof typeof SIZES = 'desktop', options: BrowserCon
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
   pages.push(page);
+  if (ordinary) usual = page;
   return page;
 }
 
@@ -423,7 +432,7 @@ describe('three widths', () => {
 });
 
 test('the theme is there before the first paint', async () => {
-  const page = await newPage();
+  const page = await newPage('desktop', {});
   await show(page, '', '#/settings/appearance');
   await page.getByText('Dark', { exact: true }).click();
   await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
