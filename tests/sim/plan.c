@@ -191,6 +191,17 @@ static void plan_block(struct client *c) {
     question_send(c, q, "set", NULL, text);
 }
 
+/* Out of sight, not disturbed, or back again. */
+static void plan_presence(struct client *c) {
+    static const char *const words[] = {
+        "<presence xmlns='jabber:client'/>",
+        "<presence xmlns='jabber:client' type='unavailable'/>",
+        "<presence xmlns='jabber:client'><priority>-1</priority></presence>",
+        "<presence xmlns='jabber:client'><show>away</show></presence>",
+    };
+    client_send(c, str_c(words[roll(c->world, 4)]), NULL);
+}
+
 static void plan_here(struct client *c) {
     struct world *w = c->world;
     bool has_news = c->record->proven < c->record->got_count;
@@ -206,6 +217,8 @@ static void plan_here(struct client *c) {
         client_ask(c);
     else if (one_in(w, 12))
         plan_question(c);
+    else if (one_in(w, 50))
+        plan_presence(c);
     else if (one_in(w, 40))
         plan_block(c);
     else if (one_in(w, 200))
