@@ -51,7 +51,7 @@ static void flood_write_row(struct turn *turn, struct session *s, int64_t sequen
     struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
     struct xml_node *el;
     a->flood_at = sequence;
-    if (sequence <= a->offline_mark) return; /* one that reads archives has come meanwhile: it is all its business */
+    if (sequence <= a->offline_mark) return;   /* one that reads archives has come meanwhile: it is all its business */
     if (handover_is_held(a, sequence)) return; /* it came by its full address while this one waited */
     if (xml_parse(arena, stanza, &scope, &limits, &el) != XML_OK) return;
     struct xml_node *id = xml_add(arena, el, NS_SID, STR("stanza-id"));

@@ -454,7 +454,9 @@ void conn_close(struct conn *conn, int64_t linger_ms) {
     if (conn->phase >= PHASE_CLOSING) return;
     conn->phase = PHASE_CLOSING;
     end_timer_start(conn, linger_ms);
-    if (conn->secrecy == SECRECY_HANDSHAKE) buf_free(&conn->out); /* it can not be sent without waiting for the peer */
+    /* What stands behind the start of TLS cannot be sent without waiting for the peer. */
+    if (conn->secrecy == SECRECY_HANDSHAKE) buf_free(&conn->out);
+    if (conn->secrecy == SECRECY_QUEUED) conn->out.tail = conn->out.head + conn->plain_left;
     conn_schedule(conn);
 }
 

@@ -17,6 +17,8 @@
 #include "base/check.h"
 #include "base/err.h"
 
+#define DRAIN_MAX 256 /* messages of a turn: sockets and timers get their share */
+
 struct shard *shard_new(struct hub *hub, bool is_gate, const msg_handler *handlers) {
     CHECK(is_gate || hub->gate_count == 0); /* shards first: home_of_slot counts on it */
     uint16_t index = (uint16_t)(hub->shard_count + hub->gate_count);
@@ -69,17 +71,17 @@ void turn_end(struct shard *shard) {
 }
 
 bool shard_drain(struct shard *shard) {
-    struct msg *msg = mailbox_take(&shard->box);
-    if (!msg) return false;
+    if (!shard->backlog) shard->backlog = mailbox_take(&shard->box);
+    if (!shard->backlog) return false;
     uint64_t count = 0;
-    while (msg) {
-        struct msg *next = msg->next; /* the handler frees it */
+    while (shard->backlog && count < DRAIN_MAX) {
+        struct msg *msg = shard->backlog;
+        shard->backlog = msg->next; /* the handler frees it */
         uint32_t bytes = msg->bytes;
         CHECK(msg->type < MSG_TYPES && shard->handlers[msg->type]);
         shard->handlers[msg->type](&shard->turn, msg);
         mailbox_handled(&shard->box, bytes);
         count++;
-        msg = next;
     }
     atomic_fetch_add_explicit(&shard->messages, count, memory_order_relaxed);
     return true;
@@ -102,11 +104,11 @@ static void *shard_main(void *arg) {
         shard_drain(shard);
         loop_sleeping(shard->loop); /* before the last look at what could wake us */
         bool stopping = atomic_load(&shard->stopping);
-        bool waiting = !mailbox_empty(&shard->box);
+        bool waiting = shard->backlog || !mailbox_empty(&shard->box);
         loop_turn(shard->loop, waiting || stopping);
         turn_end(shard);
         cpu_ns = turn_measure(shard, cpu_ns);
-        leaving = stopping && mailbox_empty(&shard->box);
+        leaving = stopping && !shard->backlog && mailbox_empty(&shard->box);
     }
     return NULL;
 }

@@ -41,6 +41,7 @@ struct shard {
     bool is_gate;
     struct loop *loop;
     struct mailbox box;
+    struct msg *backlog; /* taken from the mailbox, for the next turns */
     struct arena *arena;
     struct turn turn;            /* the current one: shard_turn(shard) */
     void *im;                    /* struct im of this shard (im/im.h); NULL on a gate */
@@ -91,7 +92,7 @@ void shard_post(struct shard *to, struct msg *msg);
 /* Begins the bookkeeping of a turn and ends it; shard.c does so itself, tests that play a thread do it by hand. */
 struct turn *turn_begin(struct shard *shard);
 void turn_end(struct shard *shard);
-/* Handles all messages that wait now; true when there was one. */
+/* Handles messages that wait, a bounded number; true when there was one. */
 bool shard_drain(struct shard *shard);
 
 /* Runs fn on that place's thread. */
