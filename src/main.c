@@ -209,6 +209,7 @@ static void on_sessions_end(struct turn *turn, struct errand *e) {
         account_mark_flush(turn, a);
         account_end_sessions(turn, a, NULL, STREAM_ERR_SYSTEM_SHUTDOWN, STR_NONE);
     }
+    streams_end(turn, im);
     web_close(turn);
 }
 

@@ -12,7 +12,7 @@
 #include "front/throttle.h"
 #include "front/web.h"
 
-enum { TURN_BYTES = 16 * 1024 }; /* read from one connection in one turn: many that send much must not make it long */
+enum { TURN_BYTES = 8 * 1024 }; /* read from one connection in one turn: many that send much must not make it long */
 
 static const char *const alpn[] = {"xmpp-client", "http/1.1", NULL};
 

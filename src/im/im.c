@@ -29,6 +29,7 @@ struct im *im_new(struct server *server, struct shard *shard) {
     im->shard = shard;
     im->server = server;
     list_init(&im->idle_accounts);
+    list_init(&im->streams);
     im->ids = block_cipher_new(server->id_key);
     im->sweep.fire = accounts_sweep;
     shard->im = im;

@@ -54,6 +54,7 @@ struct im {
     struct server *server;
     struct map accounts;       /* bare address -> struct account */
     struct link idle_accounts; /* without sessions, oldest first */
+    struct link streams;       /* of connections here, bound or not */
     struct loop_timer sweep;
     uint32_t sweep_at; /* the session that it looked at last */
     bool stopping;     /* nobody signs in any more */

@@ -88,6 +88,7 @@ static void stream_free(struct turn *turn, struct stream *stream) {
     if (stream->resuming) stream->resuming->sm->resuming = NULL;
     loop_timer_cancel(turn->shard->loop, &stream->timer);
     struct account *account = stream->account;
+    list_remove(&stream->in_im);
     free(stream->adopt);
     stream->dead = true;
     if (!stream->busy) free(stream);
@@ -488,12 +489,21 @@ static void on_lost(struct turn *turn, void *owner, int err) {
 
 static const struct peer_events stream_events = {on_header, on_element, on_end, on_bad, on_drained, on_secure, on_lost};
 
+void streams_end(struct turn *turn, struct im *im) {
+    /* Each ends itself alone: what follows in the list stays. */
+    LIST_EACH (&im->streams, at, after) {
+        struct stream *stream = CONTAINER_OF(at, struct stream, in_im);
+        if (!stream->session) stream_close(turn, stream, STREAM_ERR_SYSTEM_SHUTDOWN, STR_NONE);
+    }
+}
+
 /* --- adoption --- */
 
 static struct stream *stream_new(struct turn *turn, struct account *account, struct msg_adopt *m) {
     struct stream *stream = calloc(1, sizeof *stream);
     CHECK(stream != NULL);
     stream->im = im_of(turn);
+    list_append(&stream->im->streams, &stream->in_im);
     stream->account = account;
     stream->peer = m->peer;
     stream->sasl2 = m->sasl2;

@@ -24,6 +24,7 @@ struct msg_adopt {
 };
 
 struct stream {
+    struct link in_im;
     struct im *im;
     struct peer *peer;
     struct account *account;
@@ -66,6 +67,8 @@ void stream_release(struct turn *turn, struct stream *stream);
 /* Costs beyond one stanza's: fan-out. */
 void stream_charge(struct stream *stream, uint32_t stanzas);
 
+/* The shard stops: all of them end. */
+void streams_end(struct turn *turn, struct im *im);
 /* The features that a signed-in client may use now. */
 void stream_features(struct turn *turn, struct stream *stream);
 /* What a parse error means for a stream. */

@@ -35,7 +35,7 @@
 #define SLOTS 64
 #define TICK_LAST ((UINT64_C(1) << (LEVELS * SLOT_BITS)) - 1)
 
-#define BATCH_MAX 64       /* events taken from the kernel at once */
+#define BATCH_MAX 32       /* events taken from the kernel at once */
 #define DEFER_PASSES_MAX 8 /* rounds of deferred work that beget more of it, in one turn */
 #define SLEEP_MAX_MS 60000 /* keeps the arithmetic of epoll_wait small */
 

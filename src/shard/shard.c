@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/err.h"
 
-#define DRAIN_MAX 256 /* messages of a turn: sockets and timers get their share */
+#define DRAIN_MAX 64 /* messages of a turn: sockets and timers get their share */
 
 struct shard *shard_new(struct hub *hub, bool is_gate, const msg_handler *handlers) {
     CHECK(is_gate || hub->gate_count == 0); /* shards first: home_of_slot counts on it */
