@@ -97,8 +97,9 @@ void change_owe(struct turn *turn, struct change *c, struct xml_node *el, struct
     xml_set(turn->arena, el, STR("to"), jid_str(to));
     struct change_step *step = step_add(c, OWE, jid_str(to));
     step->name = arena_dup(c->arena, xml_string(turn->arena, el, STR_NONE));
-    /* Rising, so that what is replayed at start keeps its order; unique by the account's shard and chance. */
-    step->number = turn->wall_us << 10 | (int64_t)(random_u64() & 1023);
+    /* Rising, so that what is replayed at start keeps its order: the millisecond, the shard, a counter. */
+    int64_t count = im_of(turn)->debts++ & 0xffff;
+    step->number = (turn->wall_us / 1000) << 22 | (int64_t)(turn->shard->index & 63) << 16 | count;
 }
 
 void change_settle(struct change *c, int64_t owed) {

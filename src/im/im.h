@@ -57,6 +57,7 @@ struct im {
     struct link streams;       /* of connections here, bound or not */
     struct loop_timer sweep;
     uint32_t sweep_at; /* the session that it looked at last */
+    uint32_t debts;    /* made here: makes their ids unique */
     bool stopping;     /* nobody signs in any more */
     /* Sessions by handle. */
     struct session **sessions;
