@@ -11,7 +11,6 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "im/feature.h"
-#include "im/handover.h"
 #include "im/session.h"
 #include "store/accounts.h"
 #include "store/archive.h"
@@ -131,7 +130,6 @@ static struct account *account_new(struct im *im, struct str bare) {
     list_init(&a->sessions);
     list_init(&a->idle);
     list_init(&a->pending);
-    list_init(&a->handovers);
     list_init(&a->exclusive);
     a->traced = str_some(im->server->options.trace) && str_eq(im->server->options.trace, account_bare(a));
     map_put(&im->accounts, account_bare(a), a);
@@ -147,10 +145,8 @@ static void account_free(struct account *a) {
     CHECK(a->session_count == 0 && a->jobs == 0 && a->parked == NULL);
     map_remove(&a->im->accounts, account_bare(a));
     list_remove(&a->idle);
-    LIST_EACH (&a->handovers, at, after) {
-        list_remove(at);
-        free(CONTAINER_OF(at, struct handover, link));
-    }
+    ordered_free(&a->places);
+    ordered_free(&a->handovers);
     map_drop(&a->contacts);
     map_drop(&a->requests);
     map_drop(&a->blocked);
@@ -372,6 +368,23 @@ int64_t account_next_sequence(struct turn *turn, struct account *a) {
 void account_queue(struct account *a, struct pending *p) {
     list_remove(&a->idle);
     list_append(&a->pending, &p->link);
+}
+
+void account_hold_place(struct account *a, int64_t sequence) {
+    struct pending *p = calloc(1, sizeof *p);
+    CHECK(p != NULL);
+    p->sequence = sequence;
+    account_queue(a, p);
+    ordered_add(&a->places, sequence)->thing = p;
+}
+
+void account_free_place(struct turn *turn, struct account *a, int64_t sequence) {
+    struct ordered_item *place = ordered_find(&a->places, sequence);
+    if (place && !place->done) {
+        ((struct pending *)place->thing)->done = place->done = true;
+        ordered_pop_done(&a->places);
+    }
+    account_settle(turn, a);
 }
 
 void account_settle(struct turn *turn, struct account *a) {

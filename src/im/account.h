@@ -5,6 +5,7 @@
 #ifndef CONFAB_IM_ACCOUNT_H
 #define CONFAB_IM_ACCOUNT_H
 
+#include "base/ordered.h"
 #include "im/im.h"
 
 /* A contact. Compact: one allocation. */
@@ -73,10 +74,11 @@ struct account {
     int64_t flood_at;                      /* how far it has come; the mark cannot pass this meanwhile */
     bool flood_missed;                     /* something came while its last page was read */
     struct link pending;                   /* struct pending, oldest first */
-    struct link handovers;                 /* struct handover (im/handover.h), oldest first */
-    struct link exclusive;                 /* changes that wait for `writing` */
-    unsigned jobs;                         /* at the store: the account stays until they are back */
-    char bare[];                           /* NUL-terminated */
+    struct ordered places;    /* of its own messages that are not committed: their struct pending by sequence */
+    struct ordered handovers; /* im/handover.h, by sequence */
+    struct link exclusive;    /* changes that wait for `writing` */
+    unsigned jobs;            /* at the store: the account stays until they are back */
+    char bare[];              /* NUL-terminated */
 };
 
 struct blocked {
@@ -110,6 +112,9 @@ static inline void account_archived(struct account *a, int64_t sequence) {
 
 /* Appends to the pending list; does nothing else. */
 void account_queue(struct account *a, struct pending *p);
+/* A message of its own that is not yet committed holds its place in the archive: nothing newer is seen before it. */
+void account_hold_place(struct account *a, int64_t sequence);
+void account_free_place(struct turn *turn, struct account *a, int64_t sequence);
 /* Runs what is done at the head of the list. */
 void account_settle(struct turn *turn, struct account *a);
 /* Every place in the archive up to this one is committed (or void), and what came in there has been delivered. */

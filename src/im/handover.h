@@ -7,12 +7,7 @@
 
 #include "im/account.h"
 
-struct handover {
-    struct link link;
-    int64_t sequence;
-    uint16_t holders; /* sessions that have it unacknowledged */
-    bool acked;
-};
+/* An item of account.handovers: holders are sessions that have it unacknowledged; done: some client has acknowledged it. */
 
 /* One more session holds it (called by session_send). */
 void handover_begin(struct account *account, int64_t sequence);

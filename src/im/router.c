@@ -106,14 +106,6 @@ enum verdict router_refuse(struct walk *walk, enum stanza_error error, struct st
     return DROP;
 }
 
-/* A message of ours that is not yet committed holds its place in our archive: nothing newer is seen before it. */
-static void router_hold_place(struct walk *walk) {
-    struct pending *p = calloc(1, sizeof *p);
-    CHECK(p != NULL);
-    p->sequence = walk->out_sequence;
-    account_queue(walk->account, p);
-}
-
 void router_forward(struct walk *walk) {
     struct turn *turn = walk->turn;
     struct jid to = jid_some(walk->stanza.to) ? walk->stanza.to : account_jid(walk->account);
@@ -122,7 +114,7 @@ void router_forward(struct walk *walk) {
     struct msg_stanza *m = msg_stanza_new(xml_string(turn->arena, el, STR_NONE), to);
     if (walk->kept) {
         walk->origin.flags |= ORIGIN_KEPT;
-        router_hold_place(walk);
+        account_hold_place(walk->account, walk->out_sequence);
         if (!fault_is(FAULT_ACK_EARLY)) sm_await(walk->session, walk->origin.number);
     }
     m->origin = walk->origin;
@@ -185,16 +177,7 @@ void router_on_decided(struct turn *turn, struct msg *msg) {
     struct im *im = im_of(turn);
     struct account *a = account_find(im, str_of(m->bare, m->bare_len));
     if (a && m->fate == FATE_ARCHIVED) account_archived(a, m->out_sequence);
-    if (a) { /* it cannot have left while its message was pending */
-        LIST_EACH (&a->pending, at, after) {
-            struct pending *p = CONTAINER_OF(at, struct pending, link);
-            if (p->sequence == m->out_sequence && !p->proceed) {
-                p->done = true;
-                break;
-            }
-        }
-        account_settle(turn, a);
-    }
+    if (a) account_free_place(turn, a, m->out_sequence); /* it cannot have left while its message was pending */
     if (m->fate == FATE_REFUSED && a && !account_is_settled(a)) {
         refusal_queue(a, &m->origin);
     } else {

@@ -5,6 +5,7 @@
 #ifndef CONFAB_IM_SESSION_H
 #define CONFAB_IM_SESSION_H
 
+#include "base/ordered.h"
 #include "im/account.h"
 #include "im/hook.h"
 #include "im/stream.h"
@@ -20,17 +21,12 @@ struct sm {
     uint32_t bytes;        /* of what waits */
     struct sm_item *items; /* ring of `sent - acked` */
     uint32_t cap, head;
-    struct sm_fate *undecided; /* kept stanzas whose fate is open, in order */
-    uint32_t undecided_count, undecided_cap;
+    struct ordered undecided; /* numbers of kept stanzas whose fate is open; done: decided, but one before it is not */
+    int64_t awaited;          /* the newest that ever was in it */
     struct loop_timer expiry; /* while hibernating */
     struct session *session;
     struct stream *resuming; /* waits for what is undecided */
     uint32_t resuming_h;
-};
-
-struct sm_fate {
-    uint32_t number;
-    bool decided; /* but one before it is not */
 };
 
 struct sm_item {

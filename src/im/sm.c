@@ -24,36 +24,33 @@ static struct str sm_number(struct turn *turn, uint32_t n) {
 /* --- what was received --- */
 
 uint32_t sm_handled(const struct session *s) {
-    uint32_t to = s->sm->undecided_count ? s->sm->undecided[0].number - 1 : s->received;
+    const struct ordered_item *first = ordered_first(&s->sm->undecided);
+    uint32_t to = first ? (uint32_t)first->key - 1 : s->received;
     return to - s->sm->base;
+}
+
+/* Numbers are of 32 bits and begin again; keys go on. */
+static int64_t sm_key(const struct sm *sm, uint32_t number) {
+    return sm->awaited + (int32_t)(number - (uint32_t)sm->awaited);
 }
 
 void sm_await(struct session *s, uint32_t number) {
     struct sm *sm = s->sm;
     if (!sm) return;
-    if (sm->undecided_count == sm->undecided_cap) {
-        sm->undecided_cap = sm->undecided_cap ? sm->undecided_cap * 2 : 4;
-        sm->undecided = realloc(sm->undecided, sm->undecided_cap * sizeof *sm->undecided);
-        CHECK(sm->undecided != NULL);
-    }
-    sm->undecided[sm->undecided_count++] = (struct sm_fate){number, false};
+    sm->awaited = sm_key(sm, number);
+    ordered_add(&sm->undecided, sm->awaited);
 }
 
 static void sm_finish_resume(struct turn *turn, struct session *s);
 
 void sm_decided(struct turn *turn, struct session *s, uint32_t number) {
     struct sm *sm = s->sm;
-    uint32_t at = 0;
-    while (at < sm->undecided_count && sm->undecided[at].number != number) at++;
-    if (at == sm->undecided_count) return; /* was never open */
-    sm->undecided[at].decided = true;
-    uint32_t gone = 0;
-    while (gone < sm->undecided_count && sm->undecided[gone].decided) gone++;
-    if (gone == 0) return;
-    sm->undecided_count -= gone;
-    memmove(sm->undecided, sm->undecided + gone, sm->undecided_count * sizeof *sm->undecided);
+    struct ordered_item *fate = ordered_find(&sm->undecided, sm_key(sm, number));
+    if (!fate) return; /* was never open */
+    fate->done = true;
+    if (ordered_pop_done(&sm->undecided) == 0) return;
     session_defer(s);
-    if (sm->undecided_count == 0 && sm->resuming) sm_finish_resume(turn, s);
+    if (!ordered_first(&sm->undecided) && sm->resuming) sm_finish_resume(turn, s);
 }
 
 /* --- what was sent --- */
@@ -157,6 +154,7 @@ struct xml_node *sm_enable(struct turn *turn, struct session *s, bool resume) {
     CHECK(s->sm != NULL);
     s->sm->session = s;
     s->sm->base = s->received;
+    s->sm->awaited = s->received;
     struct xml_node *enabled = sm_node(turn, STR("enabled"));
     if (!resume) return enabled;
     random_id(s->sm->id);
@@ -260,7 +258,7 @@ void sm_resume(struct turn *turn, struct session *s, struct stream *stream, uint
     s->sm->resuming = stream;
     s->sm->resuming_h = h;
     stream->resuming = s;
-    if (s->sm->undecided_count == 0) sm_finish_resume(turn, s);
+    if (!ordered_first(&s->sm->undecided)) sm_finish_resume(turn, s);
 }
 
 void sm_free(struct turn *turn, struct session *s) {
@@ -273,7 +271,7 @@ void sm_free(struct turn *turn, struct session *s) {
     loop_timer_cancel(turn->shard->loop, &sm->expiry);
     for (uint32_t i = 0; i != sm->sent - sm->acked; i++) wire_unref(&sm->items[(sm->head + i) % sm->cap].wire);
     free(sm->items);
-    free(sm->undecided);
+    ordered_free(&sm->undecided);
     free(sm);
     s->sm = NULL;
 }
