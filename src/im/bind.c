@@ -76,10 +76,6 @@ static struct str bind2_resource(struct turn *turn, const struct stream *stream,
     return ARENA_CONCAT(turn->arena, clean, STR("."), unique);
 }
 
-static bool is_true(struct str value) {
-    return str_eq(value, STR("true")) || str_eq(value, STR("1"));
-}
-
 static void bound_edge(struct turn *turn, const struct account *a, struct xml_node *metadata, struct str name,
                        int64_t sequence) {
     struct xml_node *edge = xml_add(turn->arena, metadata, STR_NONE, name);
@@ -108,7 +104,7 @@ struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xm
     struct xml_node *bound = xml_new(turn->arena, NS_BIND2, STR("bound"));
     bound_metadata(turn, stream->account, bound);
     const struct xml_node *enable = xml_child(bind, NS_SM, STR("enable"));
-    if (enable) xml_append(bound, sm_enable(turn, s, is_true(xml_attr(enable, STR("resume")))));
+    if (enable) xml_append(bound, sm_enable(turn, s, enable));
     return bound;
 }
 

@@ -23,6 +23,7 @@ struct sm {
     uint32_t cap, head;
     struct ordered undecided; /* numbers of kept stanzas whose fate is open; done: decided, but one before it is not */
     int64_t awaited;          /* the newest that ever was in it */
+    int64_t resume_ms;        /* how long it hibernates */
     struct loop_timer expiry; /* while hibernating */
     struct session *session;
     struct stream *resuming; /* waits for what is undecided */
@@ -112,8 +113,8 @@ void session_proven_all(struct turn *turn, struct session *session);
 /* --- sm.c --- */
 /* <enable/>, <r/>, <a/>; true when the element was of stream management. */
 bool sm_receive(struct turn *turn, struct session *session, const struct xml_node *el);
-/* Starts it; the answer is <enabled/> (in the arena) to be sent, or nested in <bound/>. resume: the client asked for it. */
-struct xml_node *sm_enable(struct turn *turn, struct session *session, bool resume);
+/* Starts it as <enable/> asks; the answer is <enabled/> (in the arena) to be sent, or nested in <bound/>. */
+struct xml_node *sm_enable(struct turn *turn, struct session *session, const struct xml_node *enable);
 void sm_keep(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
 /* False: h is impossible (handled-count-too-high); the stream must end. */
 bool sm_acknowledge(struct turn *turn, struct session *session, uint32_t h);

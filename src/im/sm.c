@@ -148,24 +148,32 @@ static void sm_failed(struct turn *turn, struct stream *stream, struct str condi
     stream_write(turn, stream, failed);
 }
 
-struct xml_node *sm_enable(struct turn *turn, struct session *s, bool resume) {
-    const struct options *o = &s->account->im->server->options;
+static bool xml_true(struct str value) {
+    return str_eq(value, STR("true")) || str_eq(value, STR("1"));
+}
+
+/* What the client prefers (`max`: seconds, at least one), and no more than the server allows. */
+static int64_t sm_resume_ms(const struct options *o, const struct xml_node *enable) {
+    unsigned long long wanted_s;
+    if (!str_to_u64(xml_attr(enable, STR("max")), (uint64_t)o->sm_resume_ms / 1000, &wanted_s) || wanted_s == 0)
+        return o->sm_resume_ms;
+    return (int64_t)wanted_s * 1000;
+}
+
+struct xml_node *sm_enable(struct turn *turn, struct session *s, const struct xml_node *enable) {
     s->sm = calloc(1, sizeof *s->sm);
     CHECK(s->sm != NULL);
     s->sm->session = s;
     s->sm->base = s->received;
     s->sm->awaited = s->received;
     struct xml_node *enabled = sm_node(turn, STR("enabled"));
-    if (!resume) return enabled;
+    if (!xml_true(xml_attr(enable, STR("resume")))) return enabled;
     random_id(s->sm->id);
+    s->sm->resume_ms = sm_resume_ms(&s->account->im->server->options, enable);
     xml_set(turn->arena, enabled, STR("id"), str_c(s->sm->id));
     xml_set(turn->arena, enabled, STR("resume"), STR("true"));
-    xml_set(turn->arena, enabled, STR("max"), arena_printf(turn->arena, "%lld", (long long)o->sm_resume_ms / 1000));
+    xml_set(turn->arena, enabled, STR("max"), arena_printf(turn->arena, "%lld", (long long)s->sm->resume_ms / 1000));
     return enabled;
-}
-
-static bool xml_true(struct str value) {
-    return str_eq(value, STR("true")) || str_eq(value, STR("1"));
 }
 
 bool sm_receive(struct turn *turn, struct session *s, const struct xml_node *el) {
@@ -175,7 +183,7 @@ bool sm_receive(struct turn *turn, struct session *s, const struct xml_node *el)
         if (s->sm) {
             sm_failed(turn, stream, STR("unexpected-request"));
         } else {
-            stream_write(turn, stream, sm_enable(turn, s, xml_true(xml_attr(el, STR("resume")))));
+            stream_write(turn, stream, sm_enable(turn, s, el));
         }
     } else if (str_eq(el->name, STR("resume"))) {
         sm_failed(turn, stream, STR("unexpected-request"));
@@ -210,7 +218,7 @@ static void on_expiry(struct loop_timer *timer, int64_t now_ms) {
 void sm_hibernate(struct turn *turn, struct session *s) {
     struct im *im = s->account->im;
     s->sm->expiry.fire = on_expiry;
-    loop_timer_set(im->shard->loop, &s->sm->expiry, turn->now_ms + im->server->options.sm_resume_ms);
+    loop_timer_set(im->shard->loop, &s->sm->expiry, turn->now_ms + s->sm->resume_ms);
     LOG(LOG_DEBUG, "session-hibernates", F_STR("session", session_full(s)));
 }
 

@@ -56,9 +56,36 @@ describe('enabling', () => {
     const [alice] = await stage.accounts('alice');
     const c = await stage.signIn(alice);
     c.sendRaw(`<enable xmlns='${NS.sm}' resume='1' max='60'/>`);
-    const enabled = await c.expect(`<enabled xmlns='${NS.sm}' id='*'/>`);
-    // The server may promise less, or more, than was asked for; it says which.
-    expect(Number(enabled.attr('max') ?? 60)).toBeGreaterThan(0);
+    await c.expect(`<enabled xmlns='${NS.sm}' id='*' max='60'/>`);
+  });
+
+  test('also while binding (XEP-0386)', async () => {
+    const [alice] = await stage.accounts('alice');
+    const c = await stage.signInModern(alice, { inBind: `<enable xmlns='${NS.sm}' resume='true' max='90'/>` });
+    expect(c.sm!.max).toBe(90);
+  });
+
+  test.each(['86400', '99999999999999999999', '0', '-1', 'long', ''])(
+    'max=%j gets what the server allows',
+    async (max) => {
+      const [alice] = await stage.accounts('alice');
+      const c = await stage.signIn(alice);
+      c.sendRaw(x`<enable xmlns='${NS.sm}' resume='1' max='${max}'/>`);
+      await c.expect(`<enabled xmlns='${NS.sm}' id='*' max='600'/>`);
+    },
+  );
+
+  test('the session is kept for that time and no longer', async () => {
+    const [alice, bob] = await stage.accounts('alice', 'bob');
+    await stage.befriend(alice, bob);
+    const watcher = await stage.signIn(bob, { presence: true });
+    const short = await stage.signInModern(alice, { inBind: `<enable xmlns='${NS.sm}' resume='true' max='1'/>` });
+    await stage.available(short);
+    await watcher.pick(x`<presence from='${short}'/>`);
+    const cut = performance.now();
+    short.kill();
+    await watcher.pick(x`<presence from='${short}' type='unavailable'/>`, 15_000);
+    expect(performance.now() - cut).toBeGreaterThanOrEqual(900);
   });
 
   test('ids differ', async () => {

@@ -55,7 +55,7 @@ describe('signing in', () => {
     expect(server.received.map((f) => parse(f).name)).toEqual(['open', 'authenticate', 'response']);
     const authenticate = parse(server.received[1]!);
     expect(authenticate.child('user-agent')?.attr('id')).toBe('d4565fa7-4d72-4749-b3d3-740edbf87770');
-    expect(authenticate.child('bind', NS.bind2)?.child('enable', NS.sm)).toBeDefined();
+    expect(authenticate.child('bind', NS.bind2)?.child('enable', NS.sm)?.attr('max')).toBe('90');
   });
 
   it.each([
@@ -64,8 +64,10 @@ describe('signing in', () => {
     ['RFC 6120 SASL without stream management', { sasl2: false, sm: false }],
     ['SCRAM-SHA-1 only', { mechanisms: ['PLAIN', 'SCRAM-SHA-1'] }],
   ])('falls back: %s', async (_, options) => {
-    const { client, start, text, acked } = setUp(options);
+    const { server, client, start, text, acked } = setUp(options);
     await start();
+    const enable = server.received.map((f) => parse(f)).find((el) => el.is('enable', NS.sm));
+    if (enable) expect(enable.attr('max')).toBe('90');
     expect(client.connection.jid).toMatch(/^mia@example\.org\/./);
     text('m1');
     await until(() => acked.length > 0, 'acknowledged');

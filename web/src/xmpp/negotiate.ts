@@ -39,6 +39,14 @@ export interface Outcome {
   early: El[];
 }
 
+/**
+ * How long the server keeps a session whose connection broke. Long enough for a tunnel or a reload; a closed tab
+ * should not show as online for long, and what comes later than this is caught up from the archive.
+ */
+const RESUME_SECONDS = 90;
+
+const enableSm = () => x('enable', { xmlns: NS.sm, resume: 'true', max: RESUME_SECONDS });
+
 const PROVE_ONLY = Symbol('prove');
 
 /** Only proves who one is (to check a password, to make keys); binds nothing. */
@@ -111,7 +119,7 @@ async function signInSasl2(stream: Stream, offer: El, wishes: Wishes, only?: typ
           { xmlns: NS.bind2 },
           x('tag', {}, userAgent.software),
           wantCarbons && x('enable', { xmlns: NS.carbons }),
-          wantSm && x('enable', { xmlns: NS.sm, resume: 'true' }),
+          wantSm && enableSm(),
         ),
     ),
   );
@@ -205,7 +213,7 @@ async function bindClassic(stream: Stream, features: El, wishes: Wishes, base: B
 
 async function enableClassic(stream: Stream, features: El, early: El[]): Promise<string | undefined> {
   if (!features.child('sm', NS.sm)) return undefined;
-  stream.send(x('enable', { xmlns: NS.sm, resume: 'true' }));
+  stream.send(enableSm());
   const answer = await nextOf(stream, early, (el) => el.ns === NS.sm);
   return answer.name === 'enabled' ? smId(answer) : undefined;
 }
