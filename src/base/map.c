@@ -14,13 +14,15 @@
 #include "base/crypto.h"
 
 struct map_slot {
-    struct str key; /* p NULL: never used */
-    void *value;    /* NULL with a key: removed */
-    uint64_t hash;
+    const char *key; /* NULL: never used */
+    void *value;     /* NULL with a key: removed */
+    uint32_t key_len;
+    uint32_t hash; /* its lower half: finds the place in tables of any size we allow */
 };
 
 #define CAP_MIN 8u
 #define CAP_MAX (1u << 30)
+#define KEY_MAX UINT32_MAX
 static const char tombstone;
 
 /* --- SipHash-2-4 --- */
@@ -82,18 +84,18 @@ uint64_t map_hash(struct str key) {
 
 /* --- the table --- */
 
-static struct map_slot *map_find(const struct map *m, struct str key, uint64_t hash) {
+static struct map_slot *map_find(const struct map *m, struct str key, uint32_t hash) {
     if (m->cap == 0) return NULL;
-    for (size_t i = (size_t)hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
+    for (size_t i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
         struct map_slot *slot = &m->slots[i];
-        if (!slot->key.p) return NULL;
-        if (slot->value && slot->hash == hash && str_eq(slot->key, key)) return slot;
+        if (!slot->key) return NULL;
+        if (slot->value && slot->hash == hash && str_eq(str_of(slot->key, slot->key_len), key)) return slot;
     }
 }
 
 /* The key is known not to be there, and there is room. */
-static struct map_slot *map_free_slot(const struct map *m, uint64_t hash) {
-    size_t i = (size_t)hash & (m->cap - 1);
+static struct map_slot *map_free_slot(const struct map *m, uint32_t hash) {
+    size_t i = hash & (m->cap - 1);
     while (m->slots[i].value) i = (i + 1) & (m->cap - 1);
     return &m->slots[i];
 }
@@ -114,13 +116,13 @@ static void map_rebuild(struct map *m) {
 
 void *map_get(const struct map *m, struct str key) {
     if (m->count == 0) return NULL;
-    struct map_slot *slot = map_find(m, key, map_hash(key));
+    struct map_slot *slot = map_find(m, key, (uint32_t)map_hash(key));
     return slot ? slot->value : NULL;
 }
 
 void *map_put(struct map *m, struct str key, void *value) {
-    CHECK(value);
-    uint64_t hash = map_hash(key);
+    CHECK(value && key.len <= KEY_MAX);
+    uint32_t hash = (uint32_t)map_hash(key);
     struct map_slot *slot = map_find(m, key, hash);
     void *old = NULL;
     if (!key.p) key.p = "";
@@ -129,19 +131,20 @@ void *map_put(struct map *m, struct str key, void *value) {
     } else {
         if ((uint64_t)(m->count + m->dead + 1) * 4 > (uint64_t)m->cap * 3) map_rebuild(m);
         slot = map_free_slot(m, hash);
-        if (slot->key.p) m->dead--;
+        if (slot->key) m->dead--;
         m->count++;
     }
-    *slot = (struct map_slot){key, value, hash}; /* the key too: the old one dies with the old value */
+    *slot =
+        (struct map_slot){key.p, value, (uint32_t)key.len, hash}; /* the key too: the old one dies with the old value */
     return old;
 }
 
 void *map_remove(struct map *m, struct str key) {
     if (m->count == 0) return NULL;
-    struct map_slot *slot = map_find(m, key, map_hash(key));
+    struct map_slot *slot = map_find(m, key, (uint32_t)map_hash(key));
     if (!slot) return NULL;
     void *old = slot->value;
-    *slot = (struct map_slot){.key = {&tombstone, 0}};
+    *slot = (struct map_slot){.key = &tombstone};
     m->count--;
     m->dead++;
     return old;

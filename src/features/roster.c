@@ -30,8 +30,8 @@ static void on_get(struct walk *walk) {
     }
     struct xml_node *query = xml_new(arena, NS_ROSTER, STR("query"));
     if (known.p) xml_set(arena, query, STR("ver"), version);
-    size_t at = 0;
-    for (const struct contact *c; (c = map_next(&a->contacts, &at));) {
+    for (uint32_t i = 0; i < a->contacts.count; i++) {
+        const struct contact *c = a->contacts.items[i];
         if (c->flags & ROSTER_LISTED) roster_item(arena, query, c);
     }
     iq_answer(walk, query);

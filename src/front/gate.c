@@ -182,7 +182,7 @@ static size_t sniff_proxy(struct sniff *s, struct str bytes) {
 
 static size_t on_data(struct conn *conn, struct str bytes) {
     struct sniff *s = conn_owner(conn);
-    if (s->failed || s->next.queued) return 0;
+    if (s->failed || loop_is_deferred(&s->next)) return 0;
     if (s->proxied) {
         size_t used = sniff_proxy(s, bytes);
         if (!s->proxied && !s->failed) {

@@ -35,20 +35,65 @@ static struct contact *contact_new(struct str jid, struct str name, struct str g
     return c;
 }
 
+/* Where it stands, or would. */
+static uint32_t contacts_place(const struct contacts *all, struct str jid, bool *out_found) {
+    uint32_t low = 0, high = all->count;
+    *out_found = false;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = str_cmp(contact_jid(all->items[middle]), jid);
+        if (order == 0) *out_found = true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Takes the place of the one with its address. */
+static void contacts_put(struct contacts *all, struct contact *c) {
+    bool is_known;
+    uint32_t at = contacts_place(all, contact_jid(c), &is_known);
+    if (is_known) {
+        free(all->items[at]);
+        all->items[at] = c;
+        return;
+    }
+    if (all->count == all->cap) {
+        all->cap = all->cap ? all->cap * 2 : 4;
+        all->items = realloc(all->items, all->cap * sizeof(struct contact *));
+        CHECK(all->items != NULL);
+    }
+    memmove(all->items + at + 1, all->items + at, (all->count - at) * sizeof(struct contact *));
+    all->items[at] = c;
+    all->count++;
+}
+
+static void contacts_drop(struct contacts *all) {
+    for (uint32_t i = 0; i < all->count; i++) free(all->items[i]);
+    free(all->items);
+    *all = (struct contacts){0};
+}
+
 struct contact *account_contact(const struct account *a, struct str jid) {
-    return map_get(&a->contacts, jid);
+    bool is_known;
+    uint32_t at = contacts_place(&a->contacts, jid, &is_known);
+    return is_known ? a->contacts.items[at] : NULL;
 }
 
 void account_contact_set(struct account *a, struct str jid, struct str name, struct str groups, unsigned flags) {
-    struct contact *c = contact_new(jid, name, groups, flags);
-    /* The key lives in the value: the old one leaves before the new one comes. */
-    struct contact *old = map_remove(&a->contacts, jid);
-    map_put(&a->contacts, contact_jid(c), c);
-    free(old);
+    contacts_put(&a->contacts, contact_new(jid, name, groups, flags));
 }
 
 void account_contact_remove(struct account *a, struct str jid) {
-    free(map_remove(&a->contacts, jid));
+    bool is_known;
+    struct contacts *all = &a->contacts;
+    uint32_t at = contacts_place(all, jid, &is_known);
+    if (!is_known) return;
+    free(all->items[at]);
+    all->count--;
+    memmove(all->items + at, all->items + at + 1, (all->count - at) * sizeof(struct contact *));
 }
 
 void account_request_set(struct account *a, struct str jid, struct str stanza) {
@@ -147,7 +192,7 @@ static void account_free(struct account *a) {
     list_remove(&a->idle);
     ordered_free(&a->places);
     ordered_free(&a->handovers);
-    map_drop(&a->contacts);
+    contacts_drop(&a->contacts);
     map_drop(&a->requests);
     map_drop(&a->blocked);
     free(a);
@@ -191,14 +236,14 @@ struct load_job {
     bool found;
     struct account_row row;
     int64_t last_sequence, archive_first, archive_newest;
-    struct map contacts, requests, blocked; /* as they will stand in the account */
+    struct contacts contacts; /* as they will stand in the account */
+    struct map requests, blocked;
     uint16_t bare_len;
     char bare[];
 };
 
 static bool load_contact(void *arg, const struct roster_row *row) {
-    struct contact *c = contact_new(row->jid, row->name, row->groups, row->flags);
-    free(map_put(arg, contact_jid(c), c));
+    contacts_put(arg, contact_new(row->jid, row->name, row->groups, row->flags));
     return true;
 }
 
@@ -217,7 +262,7 @@ static bool load_blocked(void *arg, struct str jid) {
 }
 
 static void load_clear(struct load_job *load) {
-    map_drop(&load->contacts);
+    contacts_drop(&load->contacts);
     map_drop(&load->requests);
     map_drop(&load->blocked);
 }
@@ -264,7 +309,8 @@ static void account_take_load(struct account *a, struct load_job *load) {
     a->contacts = load->contacts;
     a->requests = load->requests;
     a->blocked = load->blocked;
-    load->contacts = load->requests = load->blocked = (struct map)MAP_INIT;
+    load->contacts = (struct contacts){0};
+    load->requests = load->blocked = (struct map)MAP_INIT;
 }
 
 static void load_done(struct turn *turn, struct store_job *job) {

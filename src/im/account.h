@@ -24,6 +24,12 @@ static inline struct str contact_groups(const struct contact *c) {
     return (struct str){c->text + c->jid_len + c->name_len, c->groups_len};
 }
 
+/* An account's contacts, sorted by address: eight bytes each besides the contact, and a login reads them in order. */
+struct contacts {
+    struct contact **items;
+    uint32_t count, cap;
+};
+
 /* A request to subscribe that waits for an answer, as it came. */
 struct request {
     uint16_t jid_len;
@@ -61,7 +67,7 @@ struct account {
     struct link sessions;
     struct link idle; /* in im->idle_accounts */
     int64_t idle_since_ms;
-    struct map contacts; /* jid -> struct contact */
+    struct contacts contacts;
     struct map requests; /* jid -> struct request */
     struct map blocked;  /* jid -> struct blocked */
     int64_t roster_version;

@@ -189,13 +189,13 @@ static void owe_presence(struct turn *turn, const struct account *a, struct chan
 
 static void remove_decide(struct turn *turn, struct account *a, struct change *c) {
     ((struct admin_change *)c->data)->err = 0;
-    size_t at = 0;
-    for (const struct contact *contact; (contact = map_next(&a->contacts, &at));) {
+    for (uint32_t i = 0; i < a->contacts.count; i++) {
+        const struct contact *contact = a->contacts.items[i];
         struct jid jid = jid_trusted(contact_jid(contact));
         if (contact->flags & (ROSTER_TO | ROSTER_ASK)) owe_presence(turn, a, c, jid, STR("unsubscribe"));
         if (contact->flags & ROSTER_FROM) owe_presence(turn, a, c, jid, STR("unsubscribed"));
     }
-    at = 0;
+    size_t at = 0;
     for (const struct request *request; (request = map_next(&a->requests, &at));) {
         owe_presence(turn, a, c, jid_trusted(str_of(request->text, request->jid_len)), STR("unsubscribed"));
     }

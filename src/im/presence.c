@@ -96,8 +96,8 @@ void presence_broadcast(struct turn *turn, struct session *s, struct wire *wire)
     struct account *a = s->account;
     struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
     fan_begin(fan, turn, session_is_available(s) ? FAN_PRESENCE : FAN_FAREWELL, session_jid(s), wire);
-    size_t at = 0;
-    for (const struct contact *c; (c = map_next(&a->contacts, &at));) {
+    for (uint32_t i = 0; i < a->contacts.count; i++) {
+        const struct contact *c = a->contacts.items[i];
         if ((c->flags & ROSTER_FROM) && !account_blocks(a, jid_trusted(contact_jid(c)))) fan_add(fan, contact_jid(c));
     }
     fan_end(fan);
@@ -109,8 +109,8 @@ void presence_ask(struct turn *turn, struct session *s) {
     struct account *a = s->account;
     struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
     fan_begin(fan, turn, FAN_PROBE, session_jid(s), NULL);
-    size_t at = 0;
-    for (const struct contact *c; (c = map_next(&a->contacts, &at));) {
+    for (uint32_t i = 0; i < a->contacts.count; i++) {
+        const struct contact *c = a->contacts.items[i];
         if ((c->flags & ROSTER_TO) && !account_blocks(a, jid_trusted(contact_jid(c)))) fan_add(fan, contact_jid(c));
     }
     fan_end(fan);

@@ -50,7 +50,6 @@ struct session {
     bool interested; /* asked for the roster: gets pushes */
     bool blocklist;  /* asked for the block list: gets pushes */
     bool modern;     /* catches up by the archive: no offline flood */
-    bool ack_queued; /* an <a/> goes out at the end of the turn */
     bool ending;
     bool overflowed; /* too much waits for its client: it ends when the turn does */
     uint16_t full_len, resource_len;

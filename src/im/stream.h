@@ -30,13 +30,13 @@ struct stream {
     struct account *account;
     struct session *session;           /* NULL: not bound */
     bool sasl2, opened, ending, asked; /* asked: a ping is out */
-    bool paused;
-    uint8_t holds;                 /* something that was sent must take effect before what came after it is looked at */
+    bool paused, dead;                 /* dead: ended; the last of those who are `busy` frees it */
+    bool success_due;                  /* SASL success is not yet written */
+    bool end_held;                     /* the end of the stream waits, like `held` */
+    uint8_t busy;                      /* calls up the stack that still look at it */
+    uint8_t holds; /* something that was sent must take effect before what came after it is looked at */
+    char lang[12];
     struct held *held, **held_end; /* elements that wait for that */
-    bool end_held;                 /* and so does the end of the stream */
-    uint8_t busy;                  /* calls up the stack that still look at it */
-    bool dead;                     /* ended; the last of those frees it */
-    bool success_due;              /* SASL success is not yet written */
     struct session *resuming;      /* waits until that session has nothing undecided */
     struct msg_adopt *adopt;       /* until the success is written */
     int64_t asked_ms;
@@ -47,7 +47,6 @@ struct stream {
     int32_t bytes_left, stanzas_left;
     int64_t refilled_ms;
     struct stream_drain *drains; /* large answers that go on as the socket drains */
-    char lang[12];
 };
 
 void stream_adopt(struct turn *turn, struct msg *msg);

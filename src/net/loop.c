@@ -243,16 +243,13 @@ static void loop_run_timers(struct loop *loop) {
 /* --- deferred work --- */
 
 void loop_defer(struct loop *loop, struct loop_deferred *deferred) {
-    if (deferred->queued) return;
-    deferred->queued = true;
+    if (loop_is_deferred(deferred)) return;
     list_append(deferred == loop->running ? &loop->deferred_next : &loop->deferred, &deferred->link);
 }
 
 void loop_undefer(struct loop *loop, struct loop_deferred *deferred) {
     (void)loop;
-    if (!deferred->queued) return;
-    list_remove(&deferred->link);
-    deferred->queued = false;
+    if (loop_is_deferred(deferred)) list_remove(&deferred->link);
 }
 
 static void list_move_all(struct link *to, struct link *from) {
@@ -269,7 +266,6 @@ static void loop_run_deferred(struct loop *loop) {
         list_move_all(&round, &loop->deferred);
         while ((link = list_pop(&round))) {
             struct loop_deferred *deferred = CONTAINER_OF(link, struct loop_deferred, link);
-            deferred->queued = false;
             loop->running = deferred;
             deferred->run(deferred);
             loop->running = NULL;

@@ -25,12 +25,14 @@ struct loop_timer {
     void (*fire)(struct loop_timer *timer, int64_t now_ms);
 };
 
-/* What is called once at the end of the turn in which it was asked for, then forgotten. Zeroed is at rest. */
+/* What is called once at the end of the turn in which it was asked for, then forgotten. Zeroed or linked to itself is at rest. */
 struct loop_deferred {
     struct link link;
-    bool queued;
     void (*run)(struct loop_deferred *deferred);
 };
+static inline bool loop_is_deferred(const struct loop_deferred *deferred) {
+    return deferred->link.next && !list_empty(&deferred->link);
+}
 
 struct loop *loop_new(void);
 void loop_free(struct loop **loop);

@@ -25,8 +25,8 @@
 #define PAGE_BYTES 4096
 #endif
 #define CACHE_KIB_WRITER (64 * 1024)
-#define CACHE_KIB_READER (8 * 1024)
-#define CHECKPOINT_PAGES 8000         /* db_tidy folds the log back when it is longer */
+#define CACHE_KIB_READER 80   /* the upper levels of the trees; the kernel holds the rest, once for all readers */
+#define CHECKPOINT_PAGES 8000 /* db_tidy folds the log back when it is longer */
 #define CHECKPOINT_PAGES_FORCED 64000 /* a commit does it itself: nobody tidies */
 #define LOG_KEPT_BYTES (256 * 1024 * 1024)
 #define BUSY_TIMEOUT_MS 10000
