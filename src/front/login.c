@@ -18,6 +18,7 @@
 #include "im/stream.h"
 #include "store/accounts.h"
 #include "xml/writer.h"
+#include "xmpp/form.h"
 #include "xmpp/ns.h"
 #include "xmpp/sasl.h"
 
@@ -552,13 +553,36 @@ static void register_result(struct login *l, struct str id, struct xml_node *pay
     login_write(l, result);
 }
 
+static void register_field(struct arena *arena, struct xml_node *x, const char *type, const char *name,
+                           const char *label) {
+    struct xml_node *field = form_add(arena, x, str_c(type), str_c(name), STR_NONE);
+    xml_set(arena, field, STR("label"), str_c(label));
+    xml_add(arena, field, NS_DATA, STR("required"));
+}
+
+/* Both the plain fields and a data form (section 4): there are clients that know only the one (Dino: only the form). */
 static void register_form(struct login *l, const struct stanza *s) {
     struct arena *arena = login_turn(l)->arena;
     struct xml_node *query = xml_new(arena, NS_REGISTER, STR("query"));
-    xml_add_text(arena, xml_add(arena, query, STR_NONE, STR("instructions")), STR("Choose a name and a password."));
+    struct str instructions = STR("Choose a name and a password.");
+    xml_add_text(arena, xml_add(arena, query, STR_NONE, STR("instructions")), instructions);
     xml_add(arena, query, STR_NONE, STR("username"));
     xml_add(arena, query, STR_NONE, STR("password"));
+    struct xml_node *x = form_new(arena, STR("form"), NS_REGISTER);
+    xml_add_text(arena, xml_add(arena, x, NS_DATA, STR("instructions")), instructions);
+    register_field(arena, x, "text-single", "username", "Name");
+    register_field(arena, x, "text-private", "password", "Password");
+    xml_append(query, x);
     register_result(l, s->id, query);
+}
+
+/* What the visitor filled in: the form if there is one (it goes before the plain fields, section 4), STR_NONE where nothing is. */
+static struct str register_value(struct arena *arena, const struct xml_node *query, struct str name) {
+    const struct xml_node *x = xml_child(query, NS_DATA, STR("x"));
+    if (!x) return xml_child_text(arena, query, NS_REGISTER, name);
+    struct str type = form_type(arena, x);
+    if (!str_eq(xml_attr(x, STR("type")), STR("submit")) || (type.p && !str_eq(type, NS_REGISTER))) return STR_NONE;
+    return form_value(arena, form_field(x, name));
 }
 
 static void on_registered(struct turn *turn, void *arg, int err) {
@@ -604,8 +628,8 @@ static bool register_may(struct login *l) {
 
 static void register_set(struct login *l, const struct stanza *s) {
     struct turn *turn = login_turn(l);
-    struct str name = xml_child_text(turn->arena, s->payload, NS_REGISTER, STR("username"));
-    struct str password = xml_child_text(turn->arena, s->payload, NS_REGISTER, STR("password"));
+    struct str name = register_value(turn->arena, s->payload, STR("username"));
+    struct str password = register_value(turn->arena, s->payload, STR("password"));
     struct str bare;
     int err = str_some(name) && str_some(password) ? registration_check(l->gate->server, turn->arena, name, &bare)
                                                    : ERR_INVALID;

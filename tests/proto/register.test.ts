@@ -7,8 +7,14 @@ const stage = useServer({ auth: { registration: 'open' } });
 
 const TRANSPORT = 'tls' as const;
 const query = (inner: string) => `<query xmlns='${NS.register}'>${inner}</query>`;
-const credentials = (name: string, password: string) =>
-  query(x`<username>${name}</username><password>${password}</password>`);
+const plain = (name: string, password: string) => x`<username>${name}</username><password>${password}</password>`;
+const credentials = (name: string, password: string) => query(plain(name, password));
+
+const DATA = 'jabber:x:data';
+const form = (fields: string, type = 'submit') => `<x xmlns='${DATA}' type='${type}'>${fields}</x>`;
+const field = (name: string, value: string) => x`<field var='${name}'><value>${value}</value></field>`;
+const submitted = (name: string, password: string, { type = 'submit', formType = NS.register as string } = {}) =>
+  query(form(field('FORM_TYPE', formType) + field('username', name) + field('password', password), type));
 
 let n = 0;
 const freshName = () => `new${process.pid}x${++n}`;
@@ -43,6 +49,35 @@ describe('a new account', () => {
     expect(q.child('username')).toBeDefined();
     expect(q.child('password')).toBeDefined();
     expect(q.child('registered')).toBeUndefined();
+  });
+
+  // Dino knows only this.
+  test('asks for them in a data form too, and takes that', async () => {
+    const c = await visitor();
+    const form = (await c.get(query(''))).at('query').child('x', DATA)!;
+    expect(form.attr('type')).toBe('form');
+    const fields = form.elements().filter((e) => e.name === 'field');
+    expect(fields.map((f) => [f.attr('var'), f.attr('type'), f.child('required') !== undefined])).toEqual([
+      ['FORM_TYPE', 'hidden', false],
+      ['username', 'text-single', true],
+      ['password', 'text-private', true],
+    ]);
+    expect(fields[0]!.at('value').text).toBe(NS.register);
+    const account = { name: freshName(), jid: '', password: 'a good password' };
+    await c.set(submitted(account.name, account.password));
+    expect(await signsIn(account)).toBe(true);
+  });
+
+  test.each([
+    ['is not submitted', (name: string) => submitted(name, 'a good password', { type: 'cancel' })],
+    ['is another one', (name: string) => submitted(name, 'a good password', { formType: 'http://example.org/other' })],
+    ['says nothing, beside fields that do', (name: string) => query(`${plain(name, 'a good password')}${form('')}`)],
+  ])('is not made by a form that %s', async (_what, xml) => {
+    const c = await visitor();
+    const name = freshName();
+    const got = await c.iq('set', xml(name));
+    await c.fails(got, 'modify', 'not-acceptable');
+    expect(await signsIn({ name, jid: '', password: 'a good password' })).toBe(false);
   });
 
   test('can sign in, in the same stream too', async () => {
