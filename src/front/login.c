@@ -22,7 +22,7 @@
 #include "xmpp/ns.h"
 #include "xmpp/sasl.h"
 
-enum { FAILURES_MAX = 5, FAILURE_DELAY_MAX_MS = 5000, MINUTE_MS = 60000 };
+enum { FAILURES_MAX = 5, FAILURE_DELAY_MAX_MS = 5000, MINUTE_MS = 60000, FORM_MS = 5 * MINUTE_MS };
 
 enum login_step {
     STEP_IDLE,      /* between requests */
@@ -46,8 +46,8 @@ struct login {
     int64_t deadline_ms;
     enum login_step step;
     enum mechanism mechanism;
-    bool gone; /* its connection: it waits for its job alone */
-    bool opened, sasl2, tls_wanted;
+    bool gone;                               /* its connection: it waits for its job alone */
+    bool opened, sasl2, tls_wanted, filling; /* filling in the form of a new account */
     uint8_t failures;
     unsigned jobs;
     struct scram scram;
@@ -560,6 +560,15 @@ static void register_field(struct arena *arena, struct xml_node *x, const char *
     xml_add(arena, field, NS_DATA, STR("required"));
 }
 
+/* A person reads the form and thinks of a name and a password while the stream stands (in Gajim): once, more time than a program needs. */
+static void register_patience(struct login *l) {
+    int64_t until_ms = login_turn(l)->now_ms + FORM_MS;
+    if (l->filling || until_ms < l->deadline_ms) return;
+    l->filling = true;
+    l->deadline_ms = until_ms;
+    loop_timer_set(l->gate->place->loop, &l->timer, l->deadline_ms);
+}
+
 /* Both the plain fields and a data form (section 4): there are clients that know only the one (Dino: only the form). */
 static void register_form(struct login *l, const struct stanza *s) {
     struct arena *arena = login_turn(l)->arena;
@@ -574,6 +583,7 @@ static void register_form(struct login *l, const struct stanza *s) {
     register_field(arena, x, "text-private", "password", "Password");
     xml_append(query, x);
     register_result(l, s->id, query);
+    register_patience(l);
 }
 
 /* What the visitor filled in: the form if there is one (it goes before the plain fields, section 4), STR_NONE where nothing is. */

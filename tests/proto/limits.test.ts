@@ -223,7 +223,7 @@ describe('queues', () => {
 });
 
 describe('slow and silent ones', () => {
-  const slow = useServer({ limits: { unauthenticated_time: '1s' } });
+  const slow = useServer({ limits: { unauthenticated_time: '1s' }, auth: { registration: 'open' } });
 
   test('who does not sign in in time is sent away', async () => {
     const silent = await slow.connect('silent', 'tcp');
@@ -239,6 +239,18 @@ describe('slow and silent ones', () => {
     await open.expectStreamError('connection-timeout');
     for (const c of [silent, half, web])
       await c.until(() => c.inbox.some((i) => i.kind === 'ended'), 'the end', PATIENCE_MS);
+  });
+
+  test('who fills in the form of a new account may take longer than that', async () => {
+    const form = `<query xmlns='${NS.register}'/>`;
+    const person = await slow.connect('person', 'tls');
+    await negotiate(person);
+    await person.get(form);
+    const program = await slow.connect('program', 'tls');
+    await negotiate(program);
+    await program.until(() => program.inbox.length > 0, 'the end of one who came later', PATIENCE_MS);
+    await program.expectStreamError('connection-timeout');
+    await person.set(`<query xmlns='${NS.register}'><username>person</username><password>a good one</password></query>`);
   });
 
   test('who drips bytes is not in time either', async () => {
