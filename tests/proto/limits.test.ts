@@ -250,7 +250,9 @@ describe('slow and silent ones', () => {
     await negotiate(program);
     await program.until(() => program.inbox.length > 0, 'the end of one who came later', PATIENCE_MS);
     await program.expectStreamError('connection-timeout');
-    await person.set(`<query xmlns='${NS.register}'><username>person</username><password>a good one</password></query>`);
+    await person.set(
+      `<query xmlns='${NS.register}'><username>person</username><password>a good one</password></query>`,
+    );
   });
 
   test('who drips bytes is not in time either', async () => {
