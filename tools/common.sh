@@ -5,7 +5,7 @@ die() { printf 'confab: %s\n' "$*" >&2; exit 1; }
 
 node_is_enough() { command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; }
 
-# install_packages SECTION...: by apt-get, only what is missing. The build tools' newer Node comes from npm (web/package.json).
+# install_packages SECTION...: by apt-get, only what is missing.
 install_packages() {
     local want missing=() p sudo=()
     command -v dpkg-query >/dev/null || { say "not a Debian system: the packages needed are in tools/packages.txt"; return 0; }
@@ -49,6 +49,13 @@ npm_install() {
     (cd "$1" && { npm ci --no-fund --no-audit --loglevel=silent ||
         npm install --no-save --no-fund --no-audit --loglevel=error; }) || return 1
     printf '%s\n' "$sum" >"$1/node_modules/.confab-lock"
+}
+
+# use_node: from here on, node and npm are those that tools/node pins; the system's only fetch them, once. An npm that
+# runs on an older Node leaves out, silently, the binaries of tools that ask for a newer one.
+use_node() {
+    npm_install tools/node || return 1
+    PATH=$PWD/tools/node/node_modules/.bin:$PATH
 }
 
 # build_web: vite, only when something that it reads changed.
