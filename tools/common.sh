@@ -63,7 +63,7 @@ build_web() {
     local stamp
     [ -f web/package.json ] || return 0
     npm_install web || return 1
-    stamp=$(find web/src web/public web/index.html web/package-lock.json web/tools web/*.ts -type f \
+    stamp=$(find web/src web/public web/index.html web/package-lock.json tools/precompress.mjs web/*.ts -type f \
         -printf '%p %s %T@\n' 2>/dev/null | sort | sha256sum)
     [ -d web/dist ] && [ "$stamp" = "$(cat build/web.stamp 2>/dev/null)" ] && return 0
     (cd web && npm run --silent build) || return 1
