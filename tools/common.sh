@@ -54,8 +54,12 @@ npm_install() {
 # use_node: from here on, node and npm are those that tools/node pins; the system's only fetch them, once. An npm that
 # runs on an older Node leaves out, silently, the binaries of tools that ask for a newer one.
 use_node() {
+    local bin
     npm_install tools/node || return 1
-    PATH=$PWD/tools/node/node_modules/.bin:$PATH
+    for bin in "$PWD"/tools/node/node_modules/{.bin,node-linux-*/bin}; do # npm 9 links no bin of an optional package
+        [ -d "$bin" ] && PATH=$bin:$PATH
+    done
+    say "node $(node --version), npm $(npm --version)"
 }
 
 # build_web: vite, only when something that it reads changed.
