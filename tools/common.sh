@@ -40,10 +40,10 @@ setup_server() {
     printf '%s\n' "$layout" >"$dir/layout"
 }
 
-# npm_install DIR: only when the lock file is not the one that was installed.
+# npm_install DIR: only when the lock file or the Node is not the one of the last time.
 npm_install() {
     local sum
-    sum=$(sha256sum <"$1/package-lock.json")
+    sum="$(sha256sum <"$1/package-lock.json") $(node --version)"
     [ "$sum" = "$(cat "$1/node_modules/.confab-lock" 2>/dev/null)" ] && return 0
     # npm ci refuses a lock file that leaves out other platforms' binaries; npm install takes it, versions and checksums all the same.
     (cd "$1" && { npm ci --no-fund --no-audit --loglevel=silent ||
