@@ -75,7 +75,9 @@ static void flood_next(struct turn *turn, struct flood *f) {
     struct session *s = a->flooder;
     bool wants = s && session_is_available(s) && s->priority >= 0;
     if (f->complete && wants && a->waiting_from) { /* somebody else has given something back meanwhile */
-        f->after = a->waiting_from - 1 > a->offline_mark ? a->waiting_from - 1 : a->offline_mark;
+        int64_t from = a->waiting_from - 1;
+        if (a->flood_missed && f->after < from) from = f->after; /* what came meanwhile may be older than that */
+        f->after = from > a->offline_mark ? from : a->offline_mark;
         a->waiting_from = 0;
         a->flood_at = f->after;
     } else if (f->complete && !(wants && a->flood_missed)) {
