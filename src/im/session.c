@@ -103,8 +103,8 @@ struct session *session_new(struct turn *turn, struct account *account, struct s
     return s;
 }
 
-/* Was written without being counted, and the connection is gone: nobody knows whether it arrived. */
-void session_unproven_lost(struct session *s) {
+/* Was written without being counted, and nobody comes back who could tell whether it arrived. */
+static void session_unproven_lost(struct session *s) {
     for (uint32_t i = 0; i < s->unproven_count; i++) {
         if (handover_failed(s->account, s->unproven[i])) handover_wait(s->account, s->unproven[i]);
     }
@@ -160,7 +160,6 @@ void session_end(struct turn *turn, struct session *s, enum stream_error error, 
 
 void session_lost(struct turn *turn, struct session *s) {
     s->stream = NULL;
-    session_unproven_lost(s); /* from before it enabled stream management */
     if (s->sm && s->sm->id[0]) {
         sm_hibernate(turn, s);
     } else {

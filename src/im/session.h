@@ -103,10 +103,8 @@ struct origin session_origin(const struct turn *turn, const struct session *sess
 /* Everything written so far was received (the answer to our ping). */
 void session_proven(struct turn *turn, struct session *session);
 
-/* It will not be: the connection broke. */
-void session_unproven_lost(struct session *session);
-
-/* All that was ever written: its client has taken leave in order, with nothing left to send. */
+/* All that was ever written uncounted: its client has taken leave in order, with nothing left to send, or has shown that
+ * it read something later. */
 void session_proven_all(struct turn *turn, struct session *session);
 
 /* --- sm.c --- */

@@ -110,6 +110,7 @@ bool sm_acknowledge(struct turn *turn, struct session *s, uint32_t h) {
     struct sm *sm = s->sm;
     uint32_t n = h - sm->acked;
     if (n > sm->sent - sm->acked) return false;
+    if (n > 0) session_proven_all(turn, s); /* what was written before it counted came before this */
     for (; n > 0; n--) {
         struct sm_item *item = &sm->items[sm->head];
         sm->bytes -= item->wire->len;
@@ -255,7 +256,6 @@ void sm_resume(struct turn *turn, struct session *s, struct stream *stream, uint
         old->session = NULL;
         s->stream = NULL;
         stream_close(turn, old, STREAM_ERR_CONFLICT, STR("The session goes on over another connection."));
-        session_unproven_lost(s);
         sm_hibernate(turn, s); /* should the new one die before it has it */
     }
     if (s->sm->resuming) { /* two at once: the later one has it */
@@ -263,6 +263,7 @@ void sm_resume(struct turn *turn, struct session *s, struct stream *stream, uint
         other->resuming = NULL;
         stream_close(turn, other, STREAM_ERR_CONFLICT, STR("The session goes on over another connection."));
     }
+    session_proven_all(turn, s); /* it has read <enabled/>, which named the session, and all before it */
     s->sm->resuming = stream;
     s->sm->resuming_h = h;
     stream->resuming = s;

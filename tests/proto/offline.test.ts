@@ -1,7 +1,7 @@
 // Messages for those who are away (RFC 6121 8.5.2.2, XEP-0160), on top of the archive.
 
 import { describe, expect, test } from 'vitest';
-import { bodies, type Client, enableSm, NS, page, useServer, x } from './harness/index.ts';
+import { bodies, type Client, enableSm, NS, page, resume, useServer, x } from './harness/index.ts';
 
 const stage = useServer();
 
@@ -91,6 +91,34 @@ describe('an old client', () => {
     const rest = await flood(second);
     // The mark moves over a prefix: what was acknowledged does not come again.
     expect(rest).toEqual([]);
+  });
+
+  test('that counts from now on has read what came before it counted', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    const bob = await stage.signIn(b);
+    // Who resumes knows the id, which came after it.
+    const first = await stage.signIn(a);
+    await say(bob, first.jid, 'early');
+    await first.pick(`<message id='early' type='chat'/>`);
+    await enableSm(first);
+    first.kill();
+    const again = stage.adopt(await resume(first, a));
+    await stage.available(again);
+    expect(await flood(again)).toEqual([]);
+    await again.close();
+    // Who acknowledges something later has read what was earlier.
+    const second = await stage.signIn(a);
+    await say(bob, second.jid, 'uncounted');
+    await second.pick(`<message id='uncounted' type='chat'/>`);
+    await enableSm(second, false);
+    await say(bob, second.jid, 'counted');
+    await second.pick(`<message id='counted' type='chat'/>`);
+    second.sendRaw(x`<a xmlns='${NS.sm}' h='1'/>`);
+    await second.ping();
+    second.kill();
+    const third = await stage.signIn(a);
+    await stage.available(third);
+    expect(await flood(third)).toEqual([]);
   });
 
   test('that has no stream management has them when they were written', async () => {
