@@ -141,7 +141,7 @@ static void stats_store(const struct server *server, struct buf *out) {
 static void stats_place(const struct shard *place, struct buf *out) {
     buf_printf(out, "%s index=%u turns=%llu messages=%llu mailbox_bytes=%llu longest_turn_us=%llu",
                place->is_gate ? "gate" : "shard", place->index, (unsigned long long)load(&place->turns),
-               (unsigned long long)load(&place->messages), (unsigned long long)load(&place->box.bytes),
+               (unsigned long long)load(&place->messages), (unsigned long long)gauge_bytes(&place->box.waiting),
                (unsigned long long)load(&place->cpu_ns_max) / 1000);
     const struct im *im = place->im;
 #define PRINT_(name, kind, text) buf_printf(out, " " #name "=%llu", (unsigned long long)load(&im->shown.name));

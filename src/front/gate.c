@@ -75,8 +75,7 @@ static void sniff_to_web(struct sniff *s) {
     struct shard *least = hub->places[gate->next_shard++ % hub->shard_count];
     for (uint16_t i = 0; i < hub->shard_count; i++) {
         struct shard *other = hub->places[i];
-        if (atomic_load_explicit(&other->box.bytes, memory_order_relaxed) <
-            atomic_load_explicit(&least->box.bytes, memory_order_relaxed)) {
+        if (gauge_bytes(&other->box.waiting) < gauge_bytes(&least->box.waiting)) {
             least = other;
         }
     }

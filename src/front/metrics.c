@@ -47,7 +47,7 @@ static uint64_t place_messages(const struct shard *p) {
     return load(&p->messages);
 }
 static uint64_t place_mailbox(const struct shard *p) {
-    return load(&p->box.bytes);
+    return gauge_bytes(&p->box.waiting);
 }
 static uint64_t place_longest(const struct shard *p) {
     return load(&p->cpu_ns_max) / 1000;

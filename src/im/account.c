@@ -329,6 +329,7 @@ static void load_done(struct turn *turn, struct store_job *job) {
     a->parked_end = &a->parked;
     for (struct msg *msg = parked, *next; msg; msg = next) {
         next = msg->next;
+        shard_let_go(turn->shard, msg->bytes);
         turn->shard->handlers[msg->type](turn, msg);
     }
     a->jobs--; /* only now: the parked ones found it here */
@@ -368,6 +369,7 @@ struct account *account_need(struct turn *turn, struct str bare, struct msg *msg
         account_rest(turn, a);
         return a;
     }
+    shard_hold(turn->shard, msg->bytes);
     msg->next = NULL;
     *a->parked_end = msg;
     a->parked_end = &msg->next;

@@ -9,7 +9,9 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "im/iq.h"
 #include "im/router.h"
+#include "im/session.h"
 #include "store/accounts.h"
 #include "store/roster.h"
 #include "xml/writer.h"
@@ -24,6 +26,8 @@ struct change_step {
     unsigned flags;
     int64_t number; /* id of the debt; time of the deletion */
 };
+
+enum { CHANGE_BYTES = 33 << 10 }; /* what one holds in memory at least: its arena's block */
 
 /* Goes to the store and back. */
 struct change_job {
@@ -184,6 +188,8 @@ static void change_end(struct turn *turn, struct account *a, struct change *c, i
     } else {
         LOG(LOG_ERROR, "change-failed", F_STR("account", account_bare(a)), F_ERR("error", err));
     }
+    struct session *s = c->bytes ? session_at(a->im, c->session, c->session_gen) : NULL;
+    if (s) session_discharge(s, c->bytes);
     account_job_begin(a); /* finish may end sessions; the account stays until its change is over */
     c->finish(turn, a, c, err);
     change_free(c);
@@ -224,6 +230,13 @@ static void on_turn(struct turn *turn, struct account *a, struct exclusive *e) {
 }
 
 void change_start(struct turn *turn, struct account *a, struct change *c) {
+    struct session *s = c->later ? iq_later_session(turn, c->later) : NULL;
+    if (s) {
+        c->session = s->index;
+        c->session_gen = s->generation;
+        c->bytes = (uint32_t)(CHANGE_BYTES + arena_used(c->arena));
+        session_charge(s, c->bytes);
+    }
     c->account = a;
     c->exclusive.run = on_turn;
     account_exclusive(turn, a, &c->exclusive);

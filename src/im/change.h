@@ -26,7 +26,7 @@ struct change {
     struct change_step *first, **end;
     change_decide decide;
     change_finish finish;
-    bool committed;
+    uint32_t session, session_gen, bytes; /* charged to the session that asked; bytes 0: none */
 };
 
 /* Makes one; fill in data (arena) and later, then change_start, which runs decide now or later and frees it at the end. */

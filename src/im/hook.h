@@ -49,6 +49,7 @@ struct origin {
     uint32_t session; /* handle: index */
     uint32_t session_gen;
     uint32_t number; /* of the stanza on that session, XEP-0198's count */
+    uint32_t bytes;  /* that the session was charged with (ORIGIN_KEPT) */
 };
 enum { ORIGIN_KEPT = 1 /* MSG_DECIDED is awaited */ };
 

@@ -30,6 +30,9 @@ struct im *im_new(struct server *server, struct shard *shard) {
     im->server = server;
     list_init(&im->idle_accounts);
     list_init(&im->streams);
+    list_init(&im->crowd);
+    shard->box.waiting.high = (uint64_t)server->options.shard_waiting;
+    shard->hub->relieved = streams_relieved;
     im->ids = block_cipher_new(server->id_key);
     im->sweep.fire = accounts_sweep;
     shard->im = im;

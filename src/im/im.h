@@ -55,6 +55,8 @@ struct im {
     struct map accounts;       /* bare address -> struct account */
     struct link idle_accounts; /* without sessions, oldest first */
     struct link streams;       /* of connections here, bound or not */
+    struct link crowd;         /* streams that wait because something is too full, longest first */
+    uint32_t crowd_count;
     struct loop_timer sweep;
     uint32_t sweep_at; /* the session that it looked at last */
     uint32_t debts;    /* made here: makes their ids unique */

@@ -39,6 +39,7 @@ struct options {
     int64_t roster_items, blocked_items, requests, resources, offline_page;
     int64_t sm_queue, sm_queue_bytes, sm_resume_ms;
     int64_t output_high, output_max;
+    int64_t store_waiting, shard_waiting, session_waiting;
     int64_t directed, mam_page;
     int64_t failures_per_minute, registrations_per_hour, registrations_total_per_hour;
     int64_t idle_accounts_ms;

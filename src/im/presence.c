@@ -100,8 +100,9 @@ void presence_broadcast(struct turn *turn, struct session *s, struct wire *wire)
         const struct contact *c = a->contacts.items[i];
         if ((c->flags & ROSTER_FROM) && !account_blocks(a, jid_trusted(contact_jid(c)))) fan_add(fan, contact_jid(c));
     }
-    fan_end(fan);
+    bool is_crowded = fan_end(fan);
     deliver_presence(turn, a, wire, NULL);
+    if (s->stream && is_crowded) stream_crowd(s->stream);
     if (s->stream) stream_charge(s->stream, a->contacts.count / 16);
 }
 

@@ -74,9 +74,11 @@ static struct msg_stanza *msg_stanza_new(struct str bytes, struct jid to) {
     return m;
 }
 
-static void router_post(struct turn *turn, struct msg_stanza *m, struct jid to) {
+static struct shard *router_post(struct turn *turn, struct msg_stanza *m, struct jid to) {
+    struct shard *home = home_of(turn->shard->hub, jid_bare_str(to));
     m->msg.from = turn->shard->index;
-    shard_post(home_of(turn->shard->hub, jid_bare_str(to)), &m->msg);
+    shard_post(home, &m->msg);
+    return home;
 }
 
 void router_send_bytes(struct turn *turn, struct str stanza, struct jid to, int64_t owed) {
@@ -116,6 +118,8 @@ void router_forward(struct walk *walk) {
         walk->origin.flags |= ORIGIN_KEPT;
         account_hold_place(walk->account, walk->out_sequence);
         if (!fault_is(FAULT_ACK_EARLY)) sm_await(walk->session, walk->origin.number);
+        walk->origin.bytes = m->msg.bytes;
+        session_charge(walk->session, m->msg.bytes);
     }
     m->origin = walk->origin;
     m->sender_account = walk->sender_account;
@@ -123,7 +127,8 @@ void router_forward(struct walk *walk) {
     m->origin_hash = walk->origin_hash;
     m->kept = walk->kept;
     m->offline = walk->offline;
-    router_post(turn, m, to);
+    struct shard *home = router_post(turn, m, to);
+    if (walk->session->stream && shard_is_crowded(home)) stream_crowd(walk->session->stream);
 }
 
 void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence,
@@ -153,7 +158,9 @@ struct refusal {
 
 static void refusal_tell(struct turn *turn, const struct origin *origin) {
     struct session *s = session_at(im_of(turn), origin->session, origin->session_gen);
-    if (s) session_decided(turn, s, origin->number);
+    if (!s) return;
+    session_discharge(s, origin->bytes);
+    session_decided(turn, s, origin->number);
 }
 
 static void on_refusal(struct turn *turn, struct account *account, struct pending *pending) {
@@ -272,6 +279,7 @@ void router_deliver(struct walk *walk) {
 static void on_transit(struct turn *turn, struct account *account, struct pending *pending) {
     struct transit *t = CONTAINER_OF(pending, struct transit, pending);
     struct walk walk;
+    shard_let_go(turn->shard, t->msg->msg.bytes);
     if (walk_from_msg(turn, t->msg, account, &walk)) router_deliver(&walk);
     free(t->msg);
     free(t);
@@ -355,6 +363,7 @@ static bool router_in(struct walk *walk, struct msg_stanza *m) {
     t->pending.proceed = on_transit;
     t->msg = m;
     t->msg->kept = false;
+    shard_hold(walk->turn->shard, m->msg.bytes);
     account_queue(walk->account, &t->pending);
     return false;
 }
@@ -391,8 +400,9 @@ void fan_add(struct fan *fan, struct str bare) {
     fan->shards[shard].count++;
 }
 
-void fan_end(struct fan *fan) {
+bool fan_end(struct fan *fan) {
     struct hub *hub = fan->turn->shard->hub;
+    bool is_crowded = false;
     struct str from = jid_str(fan->from);
     for (uint16_t i = 0; i < hub->shard_count; i++) {
         struct str targets = buf_str(&fan->shards[i].targets);
@@ -408,7 +418,9 @@ void fan_end(struct fan *fan) {
         m->msg.from = fan->turn->shard->index;
         buf_free(&fan->shards[i].targets);
         shard_post(hub->places[i], &m->msg);
+        if (shard_is_crowded(hub->places[i])) is_crowded = true;
     }
+    return is_crowded;
 }
 
 static void fan_target(struct turn *turn, const struct msg_fan *m, struct jid from, struct str bare) {

@@ -74,7 +74,8 @@ struct fan {
 };
 void fan_begin(struct fan *fan, struct turn *turn, enum fan_kind kind, struct jid from, struct wire *wire);
 void fan_add(struct fan *fan, struct str bare);
-void fan_end(struct fan *fan);
+/* True: some of those shards are crowded; who causes more of it must wait. */
+bool fan_end(struct fan *fan);
 
 enum target router_target(const struct im *im, struct jid to, struct jid own);
 

@@ -226,13 +226,17 @@ void session_decided(struct turn *turn, struct session *s, uint32_t number) {
     if (s->sm) sm_decided(turn, s, number);
 }
 
-static void on_acking(struct loop_deferred *deferred) {
-    struct session *s = CONTAINER_OF(deferred, struct session, acking);
-    struct turn *turn = shard_turn(s->account->im->shard);
-    if (s->overflowed) {
-        session_end(turn, s, STREAM_ERR_RESOURCE_CONSTRAINT, STR("Too much waits to be acknowledged."));
-        return;
-    }
+void session_charge(struct session *s, uint32_t bytes) {
+    s->in_flight += bytes;
+}
+
+void session_discharge(struct session *s, uint32_t bytes) {
+    CHECK(s->in_flight >= bytes);
+    s->in_flight -= bytes;
+    if (s->stream && s->stream->choked) session_defer(s);
+}
+
+static void session_tell_handled(struct turn *turn, struct session *s) {
     if (!s->stream || !s->sm) return;
     uint32_t h = sm_handled(s);
     if (h == s->sm->told) return;
@@ -240,6 +244,17 @@ static void on_acking(struct loop_deferred *deferred) {
     struct xml_node *a = xml_new(turn->arena, NS_SM, STR("a"));
     xml_set(turn->arena, a, STR("h"), arena_printf(turn->arena, "%u", h));
     stream_write(turn, s->stream, a);
+}
+
+static void on_acking(struct loop_deferred *deferred) {
+    struct session *s = CONTAINER_OF(deferred, struct session, acking);
+    struct turn *turn = shard_turn(s->account->im->shard);
+    if (s->overflowed) {
+        session_end(turn, s, STREAM_ERR_RESOURCE_CONSTRAINT, STR("Too much waits to be acknowledged."));
+        return;
+    }
+    session_tell_handled(turn, s);
+    if (s->stream) stream_unchoke(turn, s->stream); /* last: it may end the session */
 }
 
 /* --- to its client --- */

@@ -45,6 +45,7 @@ struct session {
     struct map *directed;       /* addresses it sent directed presence to; NULL: none */
     uint32_t index, generation; /* the handle */
     uint32_t received;          /* stanzas since SM was enabled (or bind) */
+    uint32_t in_flight;         /* bytes that it has caused to be stored and that are not yet */
     int8_t priority;
     bool initial;    /* initial presence was sent */
     bool interested; /* asked for the roster: gets pushes */
@@ -99,6 +100,9 @@ static inline bool session_is_available(const struct session *s) {
 }
 /* The fate of stanza `number` is settled (XEP-0198's h). */
 void session_decided(struct turn *turn, struct session *session, uint32_t number);
+/* It causes so many bytes to be stored; and they are, or never will be. Who has too many in flight is not read. */
+void session_charge(struct session *session, uint32_t bytes);
+void session_discharge(struct session *session, uint32_t bytes);
 struct origin session_origin(const struct turn *turn, const struct session *session, uint32_t number);
 /* Everything written so far was received (the answer to our ping). */
 void session_proven(struct turn *turn, struct session *session);

@@ -73,6 +73,12 @@ void stream_drain_add(struct turn *turn, struct session *session, struct stream_
     if (stream->drains == drain) stream_drain_go(turn, stream);
 }
 
+static void crowd_leave(struct stream *stream) {
+    if (list_empty(&stream->in_crowd)) return;
+    list_remove(&stream->in_crowd);
+    stream->im->crowd_count--;
+}
+
 /* --- the end --- */
 
 static void stream_free(struct turn *turn, struct stream *stream) {
@@ -86,6 +92,7 @@ static void stream_free(struct turn *turn, struct stream *stream) {
         d->gone(turn, d);
     }
     if (stream->resuming) stream->resuming->sm->resuming = NULL;
+    crowd_leave(stream);
     loop_timer_cancel(turn->shard->loop, &stream->timer);
     struct account *account = stream->account;
     list_remove(&stream->in_im);
@@ -164,6 +171,7 @@ static int64_t stream_debt_ms(const struct stream *stream) {
 }
 
 static bool stream_go_on(struct turn *turn, struct stream *stream);
+static bool stream_must_wait(struct stream *stream);
 
 static void on_timer(struct loop_timer *timer, int64_t now_ms) {
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);
@@ -181,6 +189,10 @@ static void on_timer(struct loop_timer *timer, int64_t now_ms) {
     }
     if (!stream->session && !stream->resuming && now_ms >= stream->unbound_until_ms) {
         stream_fail(turn, stream, STREAM_ERR_CONNECTION_TIMEOUT, STR("Binding took too long."));
+        return;
+    }
+    if (stream->holds) { /* it is not read: its silence says nothing */
+        loop_timer_set(stream->im->shard->loop, timer, now_ms + o->dead_ms);
         return;
     }
     stream_prove(turn, stream);
@@ -391,7 +403,7 @@ void stream_release(struct turn *turn, struct stream *stream) {
 /* What waited is looked at now, and the connection is read again. False: it has ended over that. */
 static bool stream_go_on(struct turn *turn, struct stream *stream) {
     stream->busy++;
-    while (!stream->dead && stream->held && stream->holds == 0 && !stream->paused) {
+    while (!stream->dead && stream->held && stream->holds == 0 && !stream->paused && !stream_must_wait(stream)) {
         struct held *h = stream->held;
         stream->held = h->next;
         struct xml_scope scope = {.default_ns = STR_NONE};
@@ -415,11 +427,77 @@ static bool stream_go_on(struct turn *turn, struct stream *stream) {
     return is_alive;
 }
 
+/* --- what is too full --- */
+
+void stream_crowd(struct stream *stream) {
+    if (!list_empty(&stream->in_crowd)) return;
+    list_append(&stream->im->crowd, &stream->in_crowd);
+    stream->im->crowd_count++;
+    stream_hold(stream);
+}
+
+static void stream_choke(struct stream *stream) {
+    if (stream->choked) return;
+    stream->choked = true;
+    stream_hold(stream);
+}
+
+void stream_unchoke(struct turn *turn, struct stream *stream) {
+    if (!stream->choked || stream->session->in_flight > stream_options(stream)->session_waiting / 2) return;
+    stream->choked = false;
+    stream_release(turn, stream);
+}
+
+/* Holds it if what it might send next has no room. */
+static bool stream_must_wait(struct stream *stream) {
+    if (!stream->session) return false;
+    if (stream->session->in_flight > stream_options(stream)->session_waiting) {
+        stream_choke(stream);
+    } else if (store_is_crowded(stream->im->server->store)) {
+        stream_crowd(stream);
+    }
+    return stream->holds > 0;
+}
+
+enum { RELIEF_SLICE = 64 };
+
+struct relief {
+    struct msg_call call;
+    uint32_t left; /* of the crowd as it was: who has to wait again waits for the next relief */
+};
+
+static void on_relief(struct turn *turn, struct msg_call *call) {
+    struct relief *r = (struct relief *)call;
+    struct im *im = im_of(turn);
+    if (r->left == 0) r->left = im->crowd_count;
+    for (unsigned n = 0; n < RELIEF_SLICE && r->left > 0 && !list_empty(&im->crowd); n++, r->left--) {
+        struct stream *stream = CONTAINER_OF(im->crowd.next, struct stream, in_crowd);
+        crowd_leave(stream);
+        stream_release(turn, stream);
+    }
+    if (r->left > 0 && !list_empty(&im->crowd)) {
+        shard_post(turn->shard, &r->call.msg);
+    } else {
+        free(r);
+    }
+}
+
+void streams_relieved(struct hub *hub) {
+    for (uint16_t i = 0; i < hub->shard_count; i++) {
+        struct relief *r = msg_new(MSG_CALL, sizeof *r, 0);
+        r->call.run = on_relief;
+        shard_post(hub->places[i], &r->call.msg);
+    }
+}
+
+/* --- events of the peer, bound --- */
+
 static void on_element(struct turn *turn, void *owner, struct xml_node *el, size_t len) {
     struct stream *stream = owner;
     stream->asked = false;
     stream_take(turn, stream, len);
-    if (stream->holds || stream->paused) { /* a relay may have sent more before it heard of the pause */
+    /* A relay may have sent more before it heard of the pause. Acknowledgements make room: they do not wait for it. */
+    if (stream->holds || stream->paused || (!str_eq(el->ns, NS_SM) && stream_must_wait(stream))) {
         held_add(turn, stream, el, len);
     } else {
         stream_dispatch(turn, stream, el, len);
@@ -504,6 +582,7 @@ static struct stream *stream_new(struct turn *turn, struct account *account, str
     CHECK(stream != NULL);
     stream->im = im_of(turn);
     list_append(&stream->im->streams, &stream->in_im);
+    list_init(&stream->in_crowd);
     stream->account = account;
     stream->peer = m->peer;
     stream->sasl2 = m->sasl2;

@@ -25,6 +25,7 @@ struct msg_adopt {
 
 struct stream {
     struct link in_im;
+    struct link in_crowd; /* im->crowd */
     struct im *im;
     struct peer *peer;
     struct account *account;
@@ -34,6 +35,7 @@ struct stream {
     bool success_due;                  /* SASL success is not yet written */
     bool end_held;                     /* the end of the stream waits, like `held` */
     uint8_t busy;                      /* calls up the stack that still look at it */
+    bool choked;                       /* held until less of its session is in flight */
     uint8_t holds; /* something that was sent must take effect before what came after it is looked at */
     char lang[12];
     struct held *held, **held_end; /* elements that wait for that */
@@ -63,6 +65,12 @@ void stream_resumed(struct turn *turn, struct stream *stream, struct session *se
 /* What comes from now on waits until the release (a change of subscriptions is at the store). */
 void stream_hold(struct stream *stream);
 void stream_release(struct turn *turn, struct stream *stream);
+/* So much waits somewhere for what it sends that it is held until there is room. */
+void stream_crowd(struct stream *stream);
+/* There is room: everybody who waits tries again. Any thread; struct hub's. */
+void streams_relieved(struct hub *hub);
+/* Goes on if little enough of its session is in flight. */
+void stream_unchoke(struct turn *turn, struct stream *stream);
 /* Costs beyond one stanza's: fan-out. */
 void stream_charge(struct stream *stream, uint32_t stanzas);
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 bool mailbox_push(struct mailbox *box, struct msg *msg) {
-    atomic_fetch_add_explicit(&box->bytes, msg->bytes, memory_order_relaxed);
+    gauge_add(&box->waiting, msg->bytes);
     atomic_fetch_add_explicit(&box->posted, 1, memory_order_relaxed);
     struct msg *top = atomic_load_explicit(&box->top, memory_order_relaxed);
     do {
@@ -31,8 +31,8 @@ struct msg *mailbox_take(struct mailbox *box) {
     return oldest;
 }
 
-void mailbox_handled(struct mailbox *box, uint32_t bytes) {
-    atomic_fetch_sub_explicit(&box->bytes, bytes, memory_order_relaxed);
+bool mailbox_handled(struct mailbox *box, uint32_t bytes) {
+    return gauge_take(&box->waiting, bytes);
 }
 
 bool mailbox_empty(const struct mailbox *box) {

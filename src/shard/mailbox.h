@@ -9,11 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shard/gauge.h"
 #include "shard/msg.h"
 
 struct mailbox {
     _Atomic(struct msg *) top;
-    atomic_uint_fast64_t bytes;  /* inside now */
+    struct gauge waiting;        /* inside now, and taken out but not done with (shard_hold) */
     atomic_uint_fast64_t posted; /* messages ever */
 };
 
@@ -21,7 +22,8 @@ struct mailbox {
 bool mailbox_push(struct mailbox *box, struct msg *msg);
 /* The owner. A chain by ->next, oldest first; NULL when empty. The caller reports what it has handled with mailbox_handled. */
 struct msg *mailbox_take(struct mailbox *box);
-void mailbox_handled(struct mailbox *box, uint32_t bytes);
+/* True: those who waited for it must be told (hub_relieve). */
+bool mailbox_handled(struct mailbox *box, uint32_t bytes);
 bool mailbox_empty(const struct mailbox *box);
 
 #endif

@@ -80,7 +80,7 @@ bool shard_drain(struct shard *shard) {
         uint32_t bytes = msg->bytes;
         CHECK(msg->type < MSG_TYPES && shard->handlers[msg->type]);
         shard->handlers[msg->type](&shard->turn, msg);
-        mailbox_handled(&shard->box, bytes);
+        shard_let_go(shard, bytes);
         count++;
     }
     atomic_fetch_add_explicit(&shard->messages, count, memory_order_relaxed);
@@ -141,6 +141,14 @@ void shard_post(struct shard *to, struct msg *msg) {
         return;
     }
     if (mailbox_push(&to->box, msg)) loop_wake(to->loop);
+}
+
+void shard_let_go(struct shard *shard, uint32_t bytes) {
+    if (mailbox_handled(&shard->box, bytes)) hub_relieve(shard->hub);
+}
+
+void hub_relieve(struct hub *hub) {
+    if (hub->relieved) hub->relieved(hub);
 }
 
 void *msg_new(enum msg_type type, size_t size, size_t extra_bytes) {

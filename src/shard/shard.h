@@ -59,6 +59,8 @@ struct hub {
     uint16_t gate_count;  /* places[shard_count .. shard_count + gate_count) are gates */
     uint8_t slot_key[16]; /* SipHash key of the address space, from the database */
     void (*intercept)(struct hub *hub, struct shard *to, struct msg *msg); /* the simulator's; NULL in real life */
+    /* Something that was too full has room again (gauge.h): any thread. NULL: nobody cares. */
+    void (*relieved)(struct hub *hub);
     void *simulator;
     void *server; /* struct server (im/im.h): options, store, what all places share and nobody changes */
 };
@@ -89,6 +91,17 @@ void shard_stop(struct shard *shard);  /* asks; any thread. It leaves after a tu
 void shard_join(struct shard *shard);
 /* Any thread: hands the message over and wakes the place if it sleeps. */
 void shard_post(struct shard *to, struct msg *msg);
+/* A message that was taken from the mailbox is kept for later and goes on counting as waiting here; and: no more. Its own thread. */
+static inline void shard_hold(struct shard *shard, uint32_t bytes) {
+    gauge_add(&shard->box.waiting, bytes);
+}
+void shard_let_go(struct shard *shard, uint32_t bytes);
+/* So much waits at that place that who sends it more must wait; there will be relief. Any thread. */
+static inline bool shard_is_crowded(struct shard *shard) {
+    return gauge_is_high(&shard->box.waiting);
+}
+/* Tells all who wait for a gauge to fall. Any thread. */
+void hub_relieve(struct hub *hub);
 /* Begins the bookkeeping of a turn and ends it; shard.c does so itself, tests that play a thread do it by hand. */
 struct turn *turn_begin(struct shard *shard);
 void turn_end(struct shard *shard);

@@ -38,8 +38,9 @@ struct store_job {
 
 struct store_options {
     struct db_options db;
-    unsigned readers; /* 2 */
-    bool manual;      /* no threads: tests call store_manual_step */
+    unsigned readers;     /* 2 */
+    uint64_t waiting_max; /* bytes of writes, of store_is_crowded; 0: no limit */
+    bool manual;          /* no threads: tests call store_manual_step */
 };
 
 /* Opens, migrates. Any thread; on failure ERR_* and a log line. */
@@ -49,7 +50,9 @@ void store_close(struct store **store);
 
 /* From a place's thread; never blocks. */
 void store_submit(struct store *store, struct turn *turn, struct store_job *job);
-/* Bytes (msg.bytes) and jobs waiting, for back-pressure and stats. */
+/* So many bytes (msg.bytes) of writes wait that who causes more of them must wait; there will be relief (hub_relieve). */
+bool store_is_crowded(struct store *store);
+/* Bytes and jobs waiting. */
 void store_load(const struct store *store, uint64_t *out_jobs, uint64_t *out_bytes);
 
 struct store_stats {

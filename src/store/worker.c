@@ -49,6 +49,7 @@ struct store {
     struct archive_shared archive;
     atomic_uint pending[SLOTS]; /* writes submitted and not yet committed */
     atomic_uint_fast64_t waiting_jobs, waiting_bytes;
+    struct gauge waiting_writes;
     atomic_uint_fast64_t commits, wrote, read, failures;
     atomic_int_fast64_t commit_ms_max;
 };
@@ -153,9 +154,12 @@ static int reader_settles(void *arg, int64_t account) {
 /* It counts as waiting until it is posted: who sees that nothing waits any more knows that no worker touches a place. */
 static void job_finish(struct store *store, struct store_job *job) {
     uint32_t bytes = job->msg.bytes;
+    struct hub *hub = job->home->hub;
+    bool is_write = job->kind == STORE_WRITE;
     if (is_failure(job->result)) atomic_fetch_add_explicit(&store->failures, 1, memory_order_relaxed);
     shard_post(job->home, &job->msg); /* whoever gets it may free it */
     atomic_fetch_sub_explicit(&store->waiting_bytes, bytes, memory_order_relaxed);
+    if (is_write && gauge_take(&store->waiting_writes, bytes)) hub_relieve(hub);
     atomic_fetch_sub_explicit(&store->waiting_jobs, 1, memory_order_release);
 }
 
@@ -332,6 +336,7 @@ int store_open(const struct store_options *options, struct store **out) {
     struct store *store = calloc(1, sizeof *store);
     CHECK(store);
     store->manual = options->manual;
+    store->waiting_writes.high = options->waiting_max;
     store->reader_count = options->manual ? 0 : options->readers ? options->readers : 2;
     store->writer.store = store->computer.store = store;
     for (unsigned i = 0; i < READERS_MAX; i++) store->readers[i].store = store;
@@ -385,8 +390,15 @@ void store_submit(struct store *store, struct turn *turn, struct store_job *job)
     atomic_fetch_add_explicit(&store->waiting_jobs, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&store->waiting_bytes, job->msg.bytes, memory_order_relaxed);
     struct queue *queue = queue_for(store, job);
-    if (job->kind == STORE_WRITE) atomic_fetch_add_explicit(&store->pending[job->slot], 1, memory_order_relaxed);
+    if (job->kind == STORE_WRITE) {
+        gauge_add(&store->waiting_writes, job->msg.bytes);
+        atomic_fetch_add_explicit(&store->pending[job->slot], 1, memory_order_relaxed);
+    }
     queue_add(queue, job);
+}
+
+bool store_is_crowded(struct store *store) {
+    return gauge_is_high(&store->waiting_writes);
 }
 
 void store_load(const struct store *store, uint64_t *out_jobs, uint64_t *out_bytes) {

@@ -49,7 +49,7 @@ void world_post(struct world *w, unsigned from, struct shard *to, struct msg *ms
 
 /* The store's threads post for themselves: writes come back in order, what readers found in any. */
 static unsigned world_sender(struct world *w, const struct msg *msg) {
-    if (msg->type != MSG_STORE_DONE) return w->posting;
+    if (msg->type != MSG_STORE_DONE) return w->posting == SENDERS ? FROM_WRITER : w->posting; /* relief */
     const struct store_job *job = (const struct store_job *)msg;
     return job->kind == STORE_WRITE ? FROM_WRITER : FROM_READER + roll(w, 2);
 }
@@ -137,6 +137,9 @@ static void world_options(struct world *w) {
     o->stanzas_burst = 10 + roll(w, 50);
     o->offline_page = 1 + roll(w, 8);
     o->mam_page = 1 + roll(w, 12);
+    if (one_in(w, 3)) o->store_waiting = 1000 + roll(w, 5000);
+    if (one_in(w, 3)) o->shard_waiting = 1000 + roll(w, 5000);
+    if (one_in(w, 3)) o->session_waiting = 1000 + roll(w, 5000);
     o->idle_accounts_ms = one_in(w, 2) ? 1000 : 60000;
     w->server.limits = (struct xml_limits){(uint32_t)o->stanza_bytes, (uint16_t)o->depth, (uint16_t)o->attributes,
                                            (uint32_t)o->children};
@@ -155,7 +158,8 @@ void world_open(struct world *w, unsigned shards) {
     w->server.hub = &w->hub;
     for (unsigned i = 0; i < 16; i++) w->hub.slot_key[i] = (uint8_t)roll(w, 256);
     world_options(w);
-    struct store_options options = {.db = {.path = ":memory:"}, .manual = true};
+    struct store_options options = {
+        .db = {.path = ":memory:"}, .manual = true, .waiting_max = (uint64_t)w->server.options.store_waiting};
     CHECK(store_open(&options, &w->server.store) == 0);
     grid_build();
     for (unsigned i = 0; i < shards; i++) {

@@ -32,7 +32,7 @@ static void test_oldest_first(void **state) {
     assert_true(mailbox_push(&box, note_new(0, 1)));
     assert_false(mailbox_push(&box, note_new(0, 2)));
     assert_false(mailbox_push(&box, note_new(0, 3)));
-    assert_int_equal(atomic_load(&box.bytes), 30);
+    assert_int_equal(gauge_bytes(&box.waiting), 30);
     struct msg *m = mailbox_take(&box);
     assert_true(mailbox_empty(&box));
     for (int i = 1; i <= 3; i++) {
@@ -43,10 +43,30 @@ static void test_oldest_first(void **state) {
         m = next;
     }
     assert_null(m);
-    assert_int_equal(atomic_load(&box.bytes), 0);
+    assert_int_equal(gauge_bytes(&box.waiting), 0);
     assert_int_equal(atomic_load(&box.posted), 3);
     assert_true(mailbox_push(&box, note_new(0, 4)));
     free(mailbox_take(&box));
+}
+
+/* What waits for a gauge is told once, when half has gone; and not by whoever finds nobody waiting. */
+static void test_gauge(void **state) {
+    (void)state;
+    struct gauge g = {.high = 100};
+    gauge_add(&g, 100);
+    assert_false(gauge_is_high(&g));
+    assert_false(gauge_take(&g, 60));
+    gauge_add(&g, 61);
+    assert_true(gauge_is_high(&g));
+    assert_true(gauge_is_high(&g));
+    assert_false(gauge_take(&g, 50));
+    assert_false(gauge_is_high(&g)); /* those who came before go on waiting: for the other half */
+    assert_true(gauge_take(&g, 1));
+    assert_false(gauge_take(&g, 1));
+    struct gauge unlimited = {0};
+    gauge_add(&unlimited, UINT32_MAX);
+    assert_false(gauge_is_high(&unlimited));
+    assert_false(gauge_take(&unlimited, UINT32_MAX));
 }
 
 static void *produce(void *arg) {
@@ -74,6 +94,7 @@ static void test_many_producers(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_oldest_first), cmocka_unit_test(test_many_producers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_oldest_first), cmocka_unit_test(test_gauge),
+                                       cmocka_unit_test(test_many_producers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,100 @@
+// A disk that does not keep up: who produces too much is no longer read, others go on, and all is done in the end.
+
+import { afterEach, expect, test } from 'vitest';
+import { type Client, Lock, NS, useServer, x } from './harness/index.ts';
+
+const KIB = 1024;
+const stage = useServer({ limits: { session_waiting: '64k', store_waiting: '256k' } });
+const PATIENCE_MS = 15_000;
+
+let lock: Lock | undefined;
+afterEach(async () => {
+  await lock?.release();
+  lock = undefined;
+});
+
+async function waitingBytes(): Promise<number> {
+  return Number(/waiting_bytes=(\d+)/.exec(await stage.server.ctl(['stats']))![1]);
+}
+
+/** How much waits when no more comes to it: the server has read all that it wants to. */
+async function atRest(): Promise<number> {
+  let last = -1;
+  for (let same = 0; same < 5; ) {
+    const now = await waitingBytes();
+    same = now > 0 && now === last ? same + 1 : 0;
+    last = now;
+  }
+  return last;
+}
+
+const text = (i: number) => `${i} ${'x'.repeat(2 * KIB)}`;
+
+function chatter(from: Client, to: Client, count: number): void {
+  for (let i = 0; i < count; i++)
+    from.sends`<message to='${to.bare}' type='chat' id='m${i}'><body>${text(i)}</body></message>`;
+}
+
+async function hears(c: Client, from: Client, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await c.pick(x`<message type='chat' id='m${i}' from='${from}'/>`, PATIENCE_MS);
+  const ids = c.history
+    .filter((el) => el.name === 'message' && el.attr('from') === from.jid)
+    .map((el) => el.attr('id'));
+  expect(ids).toEqual(Array.from({ length: count }, (_, i) => `m${i}`));
+}
+
+const pinged = (c: Client) => c.history.some((el) => el.attr('id') === 'after');
+
+test('one session has its share of what waits; others are read', async () => {
+  const [alice, bob, carol] = await stage.castWith({ sm: true, presence: true }, 'alice', 'bob', 'carol');
+  lock = await Lock.take(stage.server);
+  chatter(alice, bob, 400);
+  alice.sends`<iq type='get' id='after'><ping xmlns='${NS.ping}'/></iq>`;
+  const waiting = await atRest();
+  expect(waiting).toBeGreaterThan(32 * KIB);
+  expect(waiting).toBeLessThan(128 * KIB);
+  await carol.ping();
+  expect(pinged(alice)).toBe(false);
+  await lock.release();
+  await hears(bob, alice, 400);
+  await alice.pick("<iq id='after' type='result'/>", PATIENCE_MS);
+  await alice.allAcked();
+});
+
+test('all sessions together fill no more than the limit', async () => {
+  const pairs = 20;
+  const names = Array.from({ length: pairs }, (_, i) => `sender${i}`);
+  const senders = await stage.castWith({ sm: true }, ...names);
+  const [bob] = await stage.castWith({ presence: true }, 'bob');
+  lock = await Lock.take(stage.server);
+  for (const s of senders) chatter(s, bob, 40);
+  expect(await atRest()).toBeLessThan(600 * KIB); /* what was on its way when the mark was passed comes on top */
+  await lock.release();
+  for (const s of senders) await hears(bob, s, 40);
+  for (const s of senders) await s.allAcked();
+}, 30_000);
+
+test('changes of the roster are counted too, and all are made', async () => {
+  const [alice, carol] = await stage.castWith({ roster: true }, 'alice', 'carol');
+  lock = await Lock.take(stage.server);
+  for (let i = 0; i < 50; i++) {
+    alice.sends`<iq type='set' id='r${i}'><query xmlns='${NS.roster}'><item jid='friend${i}@${stage.domain}'/></query></iq>`;
+  }
+  alice.sends`<iq type='get' id='after'><ping xmlns='${NS.ping}'/></iq>`;
+  for (let i = 0; i < 20; i++) await carol.ping();
+  expect(pinged(alice)).toBe(false);
+  await lock.release();
+  await alice.pick("<iq id='after' type='result'/>", PATIENCE_MS);
+  for (let i = 0; i < 50; i++) await alice.pick(`<iq id='r${i}' type='result'/>`, PATIENCE_MS);
+});
+
+test('who does not count is slowed as well, and leaves in order', async () => {
+  const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
+  lock = await Lock.take(stage.server);
+  chatter(alice, bob, 100);
+  alice.sendClose();
+  expect(await atRest()).toBeLessThan(128 * KIB);
+  await lock.release();
+  await hears(bob, alice, 100);
+  await alice.expectClosed();
+});
