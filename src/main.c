@@ -128,13 +128,15 @@ static int program_store(struct program *p) {
 static bool replay_one(void *arg, int64_t id, struct str from_bare, struct str to_bare, struct str stanza) {
     (void)from_bare;
     struct program *p = arg;
-    struct msg_stanza *m = msg_new(MSG_STANZA, sizeof *m + to_bare.len + stanza.len, 0);
-    m->owed = id;
-    m->to_len = (uint16_t)to_bare.len;
-    m->stanza_len = (uint32_t)stanza.len;
-    memcpy(m->text, to_bare.p, to_bare.len);
-    memcpy(m->text + to_bare.len, stanza.p, stanza.len);
-    shard_post(home_of(&p->hub, to_bare), &m->msg);
+    struct arena *arena = arena_new();
+    struct msg_stanza *m = crossing_of_bytes(arena, stanza, jid_trusted(to_bare));
+    arena_free(&arena);
+    if (m) {
+        m->owed = id;
+        shard_post(home_of(&p->hub, to_bare), &m->msg);
+    } else {
+        LOG(LOG_ERROR, "debt-unreadable", F_INT("id", id), F_STR("to", to_bare));
+    }
     return true;
 }
 

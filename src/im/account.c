@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "im/crossing.h"
 #include "im/feature.h"
 #include "im/session.h"
 #include "store/accounts.h"
@@ -382,6 +383,15 @@ void account_forget(struct turn *turn, struct account *a) {
     if (account_is_idle(a)) account_free(a);
 }
 
+static void parked_free(struct msg *m) {
+    struct msg_stanza *crossing = (struct msg_stanza *)m;
+    if (m->type == MSG_STANZA) {
+        crossing_free(&crossing);
+    } else {
+        free(m);
+    }
+}
+
 void accounts_free(struct im *im) {
     size_t at = 0;
     for (struct account *a; (a = map_next(&im->accounts, &at));) {
@@ -389,7 +399,7 @@ void accounts_free(struct im *im) {
         a->jobs = 0;
         for (struct msg *m = a->parked, *next; m; m = next) {
             next = m->next;
-            free(m);
+            parked_free(m);
         }
         a->parked = NULL;
         account_free(a);

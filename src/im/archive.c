@@ -138,24 +138,7 @@ enum verdict archive_stamp_out(struct walk *walk) {
 
 /* --- the recipient's home --- */
 
-static bool is_forged_id(const struct xml_node *child, const void *arg) {
-    const struct account *a = arg;
-    return xml_is(child, NS_SID, STR("stanza-id")) && str_eq(xml_attr(child, STR("by")), account_bare(a));
-}
-
-static bool has_forged_id(const struct xml_node *el, const struct account *a) {
-    for (const struct xml_node *c = el->first; c; c = c->next) {
-        if (!xml_is_text(c) && is_forged_id(c, a)) return true;
-    }
-    return false;
-}
-
 enum verdict archive_stamp_in(struct walk *walk) {
-    if (has_forged_id(walk->stanza.el, walk->account)) {
-        struct xml_node *mine = xml_copy_shallow(walk->turn->arena, walk->stanza.el);
-        xml_remove_children(mine, is_forged_id, walk->account);
-        walk->stanza.el = mine;
-    }
     if (walk->kept) walk->in_sequence = account_next_sequence(walk->turn, walk->account);
     return PASS;
 }
@@ -167,10 +150,9 @@ struct keep {
     struct account *account;
     struct origin origin;
     struct archive_entry entry;
-    bool is_back; /* from the store */
     int result;
-    uint16_t to_len;
-    char text[]; /* to, sender's bare address, recipient's bare address, stanza */
+    struct msg_stanza *crossing;
+    char stanza[]; /* as the archive has it */
 };
 
 static int keep_run(struct db *db, struct store_job *job) {
@@ -178,23 +160,8 @@ static int keep_run(struct db *db, struct store_job *job) {
 }
 
 static void keep_walk(struct turn *turn, struct keep *k, struct walk *out) {
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
-    struct xml_node *el;
-    enum xml_error bad = xml_parse(turn->arena, k->entry.stanza, &scope, &limits, &el);
-    CHECK(bad == XML_OK);
-    *out = (struct walk){.turn = turn,
-                         .im = im_of(turn),
-                         .direction = IN,
-                         .account = k->account,
-                         .origin = k->origin,
-                         .kept = true,
-                         .offline = (k->entry.in.flags & ARCHIVE_OFFLINE) != 0,
-                         .in_sequence = k->entry.in.sequence,
-                         .out_sequence = k->entry.out.sequence};
-    stanza_read(turn->arena, el, &out->stanza);
-    out->stanza.to = jid_trusted(str_of(k->text, k->to_len));
-    out->target = router_target(out->im, out->stanza.to, out->stanza.from);
+    crossing_open(turn, k->crossing, k->account, out);
+    out->in_sequence = k->entry.in.sequence;
 }
 
 /* It is its turn: all before it has been delivered, and it is committed or refused. */
@@ -206,6 +173,7 @@ static void on_keep_turn(struct turn *turn, struct account *account, struct pend
         router_deliver(&walk);
     }
     account_job_end(turn, account);
+    crossing_free(&k->crossing);
     free(k);
 }
 
@@ -230,30 +198,25 @@ static void keep_done(struct turn *turn, struct store_job *job) {
     account_settle(turn, a); /* frees it, in its turn */
 }
 
-static char *keep_text(char *at, struct str s, struct str *out) {
-    memcpy(at, s.p, s.len);
-    *out = str_of(at, s.len);
-    return at + s.len;
-}
-
 enum verdict archive_keep(struct walk *walk) {
     if (!walk->kept) return PASS;
     struct turn *turn = walk->turn;
     struct account *a = walk->account;
     struct jid from = walk->stanza.from;
-    struct str to = jid_str(walk->stanza.to), sender = jid_bare_str(from),
-               bytes = xml_string(turn->arena, walk->stanza.el, STR_NONE);
-    size_t text_len = to.len + sender.len + a->bare_len + bytes.len;
-    struct keep *k = calloc(1, sizeof *k + text_len);
+    struct buf *bytes = &walk->im->scratch;
+    buf_clear(bytes);
+    wire_write(walk->crossing->wire, crossing_to(walk->crossing), bytes);
+    size_t size = sizeof(struct keep) + buf_len(bytes);
+    struct keep *k = malloc(size);
     CHECK(k != NULL);
-    struct str to_copy;
-    char *at = keep_text(k->text, to, &to_copy);
-    at = keep_text(at, sender, &k->entry.in.peer);
-    at = keep_text(at, account_bare(a), &k->entry.out.peer);
-    keep_text(at, bytes, &k->entry.stanza);
-    k->to_len = (uint16_t)to.len;
+    *k = (struct keep){0};
+    memcpy(k->stanza, buf_str(bytes).p, buf_len(bytes));
+    k->crossing = walk->crossing;
     k->account = a;
     k->origin = walk->origin;
+    k->entry.stanza = str_of(k->stanza, buf_len(bytes));
+    k->entry.in.peer = jid_bare_str(from); /* stands in the crossing */
+    k->entry.out.peer = account_bare(a);   /* which stays while a job of its is at the store */
     bool to_oneself = jid_bare_eq(from, account_jid(a));
     unsigned flags = (walk->offline ? ARCHIVE_OFFLINE : 0u) | (archive_wants(a, from) ? 0u : ARCHIVE_HIDDEN);
     k->entry.in.account = a->id;
@@ -267,7 +230,7 @@ enum verdict archive_keep(struct walk *walk) {
     k->job.slot = a->slot;
     k->job.run = keep_run;
     k->job.done = keep_done;
-    k->job.msg.bytes = (uint32_t)(sizeof *k + text_len);
+    k->job.msg.bytes = (uint32_t)size + k->crossing->msg.bytes;
     k->pending.sequence = walk->in_sequence;
     k->pending.proceed = on_keep_turn;
     account_job_begin(a);

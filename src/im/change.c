@@ -173,7 +173,7 @@ static void step_do(struct turn *turn, struct account *a, const struct change_st
         account_blocked_remove(a, s->jid);
         break;
     case OWE:
-        router_send_bytes(turn, s->name, jid_trusted(s->jid), s->number);
+        router_send_owed(turn, s->name, jid_trusted(s->jid), s->number);
         break;
     case SETTLE:
     case DELETE_ACCOUNT:

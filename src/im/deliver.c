@@ -9,6 +9,7 @@
 #include "im/handover.h"
 #include "im/router.h"
 #include "im/session.h"
+#include "xml/writer.h"
 #include "xmpp/ns.h"
 
 void delay_add(struct turn *turn, struct xml_node *el, struct str from, int64_t time_us) {
@@ -18,16 +19,13 @@ void delay_add(struct turn *turn, struct xml_node *el, struct str from, int64_t 
 }
 
 struct wire *deliver_wire(struct walk *walk) {
-    const struct xml_node *el = walk->stanza.el;
-    if (walk->in_sequence) {
-        struct arena *arena = walk->turn->arena;
-        struct xml_node *mine = xml_copy_shallow(arena, el);
-        struct xml_node *id = xml_add(arena, mine, NS_SID, STR("stanza-id"));
-        xml_set(arena, id, STR("by"), account_bare(walk->account));
-        xml_set(arena, id, STR("id"), archive_id(walk->turn, walk->account, walk->in_sequence));
-        el = mine;
-    }
-    return wire_from(el);
+    struct wire *wire = walk->crossing->wire;
+    if (!walk->in_sequence) return wire_ref(wire);
+    struct arena *arena = walk->turn->arena;
+    struct xml_node *id = xml_new(arena, NS_SID, STR("stanza-id"));
+    xml_set(arena, id, STR("by"), account_bare(walk->account));
+    xml_set(arena, id, STR("id"), archive_id(walk->turn, walk->account, walk->in_sequence));
+    return wire_with_child(wire, xml_string(arena, id, STR_NONE));
 }
 
 void deliver_to(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {

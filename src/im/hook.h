@@ -27,7 +27,7 @@ enum target {
 
 enum stage {
     STAGE_CHECK,   /* may it pass? */
-    STAGE_STAMP,   /* ids are made; the only stage that may replace the stanza */
+    STAGE_STAMP,   /* ids are made; OUT: the only stage that may replace the stanza */
     STAGE_ARCHIVE, /* what is kept goes to the store; the walk goes on after the commit */
     STAGE_DELIVER, /* to sessions, or to the handler of a request */
     STAGE_COPY,    /* carbons: later */
@@ -62,6 +62,8 @@ struct walk {
     struct stanza stanza;
     struct account *account; /* OUT: the sender's; IN: the recipient's */
     struct session *session; /* OUT: the one that sent it; IN: NULL */
+    /* IN: as it came (im/crossing.h), borrowed; a handler that returns WAIT takes it. stanza.el is NULL where nobody needs to look in. */
+    struct msg_stanza *crossing;
     struct origin origin;
     /* What the archive service found out (im/archive.h). */
     bool kept;              /* goes into archives */

@@ -64,16 +64,6 @@ static bool walk_stages(struct walk *walk, enum stage from, enum stage to, enum 
 
 /* --- between homes --- */
 
-static struct msg_stanza *msg_stanza_new(struct str bytes, struct jid to) {
-    struct str address = jid_str(to);
-    struct msg_stanza *m = msg_new(MSG_STANZA, sizeof *m + address.len + bytes.len, 0);
-    m->to_len = (uint16_t)address.len;
-    m->stanza_len = (uint32_t)bytes.len;
-    memcpy(m->text, address.p, address.len);
-    memcpy(m->text + address.len, bytes.p, bytes.len);
-    return m;
-}
-
 static struct shard *router_post(struct turn *turn, struct msg_stanza *m, struct jid to) {
     struct shard *home = home_of(turn->shard->hub, jid_bare_str(to));
     m->msg.from = turn->shard->index;
@@ -81,15 +71,26 @@ static struct shard *router_post(struct turn *turn, struct msg_stanza *m, struct
     return home;
 }
 
-void router_send_bytes(struct turn *turn, struct str stanza, struct jid to, int64_t owed) {
-    if (!str_eq(jid_domain(to), server_domain(im_of(turn))) || to.local_len == 0) return; /* nobody else is there yet */
-    struct msg_stanza *m = msg_stanza_new(stanza, to);
+static bool router_reaches(struct turn *turn, struct jid to) {
+    return str_eq(jid_domain(to), server_domain(im_of(turn))) && to.local_len > 0; /* nobody else is there yet */
+}
+
+void router_send_owed(struct turn *turn, struct str stanza, struct jid to, int64_t owed) {
+    if (!router_reaches(turn, to)) return;
+    struct msg_stanza *m = crossing_of_bytes(turn->arena, stanza, to);
+    CHECK(m != NULL); /* we wrote it */
     m->owed = owed;
     router_post(turn, m, to);
 }
 
 void router_send(struct turn *turn, const struct xml_node *el, struct jid to) {
-    router_send_bytes(turn, xml_string(turn->arena, el, STR_NONE), to, 0);
+    struct stanza stanza;
+    if (!router_reaches(turn, to)) return;
+    if (stanza_read(turn->arena, el, &stanza) == STANZA_ERR_NONE) {
+        router_post(turn, crossing_new(&stanza, to), to);
+    } else {
+        LOG(LOG_WARN, "stanza-unsound", F_STR("to", jid_str(to)));
+    }
 }
 
 void router_answer(struct walk *walk, const struct xml_node *el) {
@@ -111,9 +112,7 @@ enum verdict router_refuse(struct walk *walk, enum stanza_error error, struct st
 void router_forward(struct walk *walk) {
     struct turn *turn = walk->turn;
     struct jid to = jid_some(walk->stanza.to) ? walk->stanza.to : account_jid(walk->account);
-    struct xml_node *el = xml_copy_shallow(turn->arena, walk->stanza.el);
-    xml_set(turn->arena, el, STR("to"), jid_str(to));
-    struct msg_stanza *m = msg_stanza_new(xml_string(turn->arena, el, STR_NONE), to);
+    struct msg_stanza *m = crossing_new(&walk->stanza, to);
     if (walk->kept) {
         walk->origin.flags |= ORIGIN_KEPT;
         account_hold_place(walk->account, walk->out_sequence);
@@ -245,31 +244,6 @@ struct transit {
     struct msg_stanza *msg;
 };
 
-static bool walk_from_msg(struct turn *turn, struct msg_stanza *m, struct account *account, struct walk *out) {
-    struct im *im = im_of(turn);
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_node *el;
-    *out = (struct walk){.turn = turn,
-                         .im = im,
-                         .direction = IN,
-                         .account = account,
-                         .origin = m->origin,
-                         .kept = m->kept,
-                         .offline = m->offline,
-                         .sender_account = m->sender_account,
-                         .out_sequence = m->out_sequence,
-                         .origin_hash = m->origin_hash,
-                         .owed = m->owed};
-    /* Our own server wrote it: limits were checked where it came in. */
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
-    enum xml_error bad = xml_parse(turn->arena, str_of(m->text + m->to_len, m->stanza_len), &scope, &limits, &el);
-    CHECK(bad == XML_OK);
-    if (stanza_read(turn->arena, el, &out->stanza) != STANZA_ERR_NONE) return false;
-    out->stanza.to = jid_trusted(str_of(m->text, m->to_len));
-    out->target = router_target(im, out->stanza.to, out->stanza.from);
-    return true;
-}
-
 void router_deliver(struct walk *walk) {
     enum verdict end = PASS;
     if (!walk_stages(walk, STAGE_DELIVER, STAGE_DELIVER, &end)) return;
@@ -280,8 +254,9 @@ static void on_transit(struct turn *turn, struct account *account, struct pendin
     struct transit *t = CONTAINER_OF(pending, struct transit, pending);
     struct walk walk;
     shard_let_go(turn->shard, t->msg->msg.bytes);
-    if (walk_from_msg(turn, t->msg, account, &walk)) router_deliver(&walk);
-    free(t->msg);
+    crossing_open(turn, t->msg, account, &walk);
+    router_deliver(&walk);
+    crossing_free(&t->msg);
     free(t);
 }
 
@@ -332,6 +307,7 @@ static void router_settle_in(struct walk *walk) {
     if (walk->owed) router_settle_debt(walk);
 }
 
+/* False: somebody else has m now. */
 static bool router_in(struct walk *walk, struct msg_stanza *m) {
     if (walk->account
             ->failed) { /* not known whether there is such an account: nothing is decided, a debt stays and is replayed */
@@ -349,7 +325,7 @@ static bool router_in(struct walk *walk, struct msg_stanza *m) {
     enum verdict end = PASS;
     if (!walk_stages(walk, STAGE_CHECK, STAGE_ARCHIVE, &end)) {
         if (end == DROP) router_settle_in(walk);
-        return true;
+        return end != WAIT;
     }
     router_settle_in(walk); /* kept by nobody after all */
     bool is_answered_now = walk->stanza.kind == STANZA_IQ && walk->target != TO_FULL;
@@ -370,17 +346,11 @@ static bool router_in(struct walk *walk, struct msg_stanza *m) {
 
 void router_on_stanza(struct turn *turn, struct msg *msg) {
     struct msg_stanza *m = (struct msg_stanza *)msg;
-    struct jid to = jid_trusted(str_of(m->text, m->to_len));
-    struct account *account = account_need(turn, jid_bare_str(to), msg);
+    struct account *account = account_need(turn, jid_bare_str(jid_trusted(crossing_to(m))), msg);
     if (!account) return; /* parked */
     struct walk walk;
-    bool is_mine = true;
-    if (walk_from_msg(turn, m, account, &walk)) {
-        is_mine = router_in(&walk, m);
-    } else {
-        LOG(LOG_WARN, "stanza-unreadable", F_STR("to", jid_str(to)));
-    }
-    if (is_mine) free(m);
+    crossing_open(turn, m, account, &walk);
+    if (router_in(&walk, m)) crossing_free(&m);
 }
 
 /* --- fan-out --- */

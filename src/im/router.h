@@ -5,19 +5,7 @@
 #ifndef CONFAB_IM_ROUTER_H
 #define CONFAB_IM_ROUTER_H
 
-#include "im/hook.h"
-
-/* One stanza for one account (or full address). Bytes: the element with xmlns. */
-struct msg_stanza {
-    struct msg msg;
-    struct origin origin;
-    int64_t sender_account, out_sequence, owed;
-    uint64_t origin_hash;
-    bool kept, offline, hidden_out;
-    uint16_t to_len; /* recipient, full or bare, at the start of text */
-    uint32_t stanza_len;
-    char text[];
-};
+#include "im/crossing.h"
 
 /* REFUSED: an error, if there is one, was sent before this. STORED: now or when it was sent before. ARCHIVED: the sender's archive has it now. */
 enum fate { FATE_REFUSED, FATE_STORED, FATE_ARCHIVED };
@@ -49,8 +37,8 @@ struct msg_fan {
 void router_out(struct turn *turn, struct session *session, const struct stanza *stanza, uint32_t number);
 /* A stanza that the server makes on behalf of an account (or itself), straight to the recipient's in-chain. */
 void router_send(struct turn *turn, const struct xml_node *el, struct jid to);
-/* The same for an element that is serialised already. */
-void router_send_bytes(struct turn *turn, struct str stanza, struct jid to, int64_t owed);
+/* The same for an element that was serialised to be owed. */
+void router_send_owed(struct turn *turn, struct str stanza, struct jid to, int64_t owed);
 /* An answer (error, result) to whoever sent w's stanza: to the session itself in OUT, by way of its home in IN. */
 void router_answer(struct walk *walk, const struct xml_node *el);
 /* The error that answers w's stanza, unless it must not be answered. text may be STR_NONE. Always returns DROP. */

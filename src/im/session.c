@@ -205,9 +205,9 @@ void session_receive(struct turn *turn, struct session *s, const struct xml_node
     }
     uint32_t number = ++s->received;
     struct stanza stanza;
-    struct xml_node *mine = session_stamp(turn->arena, s, el);
-    enum stanza_error error = stanza_read(turn->arena, mine, &stanza);
+    enum stanza_error error = stanza_read(turn->arena, el, &stanza);
     stanza.from = session_jid(s);
+    stanza.el = session_stamp(turn->arena, s, el);
     if (error != STANZA_ERR_NONE) {
         if (!stanza_is_answer(&stanza)) {
             stanza.to = JID_NONE;

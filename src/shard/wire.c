@@ -43,6 +43,11 @@ static size_t name_end(struct str tag) {
     return at;
 }
 
+static char *put(char *at, struct str s) {
+    if (s.len) memcpy(at, s.p, s.len);
+    return at + s.len;
+}
+
 struct wire *wire_from(const struct xml_node *el) {
     struct xml_attr *copies;
     struct xml_node top = *el;
@@ -61,6 +66,21 @@ struct wire *wire_from(const struct xml_node *el) {
     memcpy(w->bytes, bytes.p, bytes.len);
     buf_free(&text);
     return w;
+}
+
+struct wire *wire_with_child(const struct wire *w, struct str child) {
+    struct str bytes = str_of(w->bytes, w->len), name = str_of(w->bytes + 1, w->hole - 1);
+    bool was_empty = str_ends(bytes, STR("/>")); /* what has children ends with </name> */
+    size_t head = was_empty ? bytes.len - 2 : bytes.len - (name.len + 3);
+    struct str open = was_empty ? STR(">") : STR("");
+    struct wire *more = malloc(sizeof *more + head + open.len + child.len + name.len + 3);
+    CHECK(more);
+    atomic_init(&more->refs, 1);
+    more->hole = w->hole;
+    char *at = put(more->bytes, str_first(bytes, head));
+    at = put(put(put(put(put(at, open), child), STR("</")), name), STR(">"));
+    more->len = (uint32_t)(at - more->bytes);
+    return more;
 }
 
 struct wire *wire_ref(struct wire *w) {

@@ -21,6 +21,8 @@ struct wire {
 
 /* Serialises; an existing `to` of the top element is left out (it goes into the hole). One reference is the caller's. */
 struct wire *wire_from(const struct xml_node *el);
+/* The same with one more child at its end, given as bytes that need no namespace from around. One reference is the caller's. */
+struct wire *wire_with_child(const struct wire *w, struct str child);
 struct wire *wire_ref(struct wire *w);
 void wire_unref(struct wire **w); /* any thread; idempotent on NULL */
 /* Appends it as sent to `to` (STR_NONE: without the attribute). */
