@@ -16,6 +16,7 @@ struct sm {
     uint32_t sent;         /* stanzas sent since it was enabled */
     uint32_t acked;        /* of these acknowledged */
     uint32_t asked;        /* value of `sent` when we last asked */
+    int64_t asked_ms;      /* when that was */
     uint32_t told;         /* the h that the client knows */
     uint32_t base;         /* session.received when it was enabled: h counts from there */
     uint32_t bytes;        /* of what waits */
@@ -132,5 +133,7 @@ void sm_hibernate(struct turn *turn, struct session *session);
 void sm_free(struct turn *turn, struct session *session);
 /* Asks for an acknowledgement if enough is out. */
 void sm_ask(struct turn *turn, struct session *session);
+/* Now, if it was not asked for long and something went out since; else when it will be long. */
+void sm_ask_in_time(struct turn *turn, struct session *session);
 
 #endif

@@ -11,7 +11,8 @@
 #include "im/session.h"
 #include "xmpp/ns.h"
 
-enum { ASK_EVERY = 8 };
+/* Who gets much is asked seldom: an ask rides on a stanza, if need be it goes alone. */
+enum { ASK_EVERY = 8, ASK_AFTER_MS = 5000 };
 
 static struct xml_node *sm_node(struct turn *turn, struct str name) {
     return xml_new(turn->arena, NS_SM, name);
@@ -59,7 +60,18 @@ void sm_ask(struct turn *turn, struct session *s) {
     struct sm *sm = s->sm;
     if (!s->stream || sm->asked == sm->sent) return;
     sm->asked = sm->sent;
+    sm->asked_ms = turn->now_ms;
     stream_write(turn, s->stream, sm_node(turn, STR("r")));
+}
+
+void sm_ask_in_time(struct turn *turn, struct session *s) {
+    if (!s->stream || s->sm->asked == s->sm->sent) return;
+    int64_t left_ms = s->sm->asked_ms + ASK_AFTER_MS - turn->now_ms;
+    if (left_ms <= 0) {
+        sm_ask(turn, s);
+    } else {
+        stream_wake(s->stream, left_ms);
+    }
 }
 
 static void sm_push(struct sm *sm, struct wire *wire, int64_t sequence) {
@@ -89,8 +101,11 @@ void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t se
         return;
     }
     session_write(turn, s, wire);
-    /* The first of a burst asks at once, so that the sender of a message soon knows; a burst asks now and then. */
-    if (sm->sent - sm->asked >= ASK_EVERY || sm->asked == sm->acked) sm_ask(turn, s);
+    if (sm->sent - sm->asked >= ASK_EVERY) {
+        sm_ask(turn, s);
+    } else {
+        sm_ask_in_time(turn, s);
+    }
 }
 
 void sm_asked(struct session *s, uint64_t request) {
@@ -125,7 +140,6 @@ bool sm_acknowledge(struct turn *turn, struct session *s, uint32_t h) {
         sm->items = NULL;
         sm->cap = sm->head = 0;
     }
-    if (sm->acked == sm->asked && sm->asked != sm->sent) sm_ask(turn, s);
     if (s->stream && s->stream->drains) stream_drain_go(turn, s->stream);
     return true;
 }

@@ -207,6 +207,7 @@ static void on_timer(struct loop_timer *timer, int64_t now_ms) {
     if (!stream->asked && silent >= o->idle_ping_ms) stream_ask_alive(turn, stream);
     int64_t due = stream->asked ? stream->asked_ms + o->dead_ms : facts.heard_ms + o->idle_ping_ms;
     loop_timer_set(stream->im->shard->loop, timer, due > now_ms ? due : now_ms + 10);
+    if (stream->session && stream->session->sm) sm_ask_in_time(turn, stream->session);
 }
 
 void stream_charge(struct stream *stream, uint32_t stanzas) {
