@@ -79,8 +79,8 @@ int64_t archive_peer_hash(struct str peer) {
 /* --- into the tables --- */
 
 #define ROWS_AT_ONCE 8
-#define INSERT_ROWS "INSERT INTO archive_rows (account, sequence, peer, flags, message) VALUES "
-#define UNLESS_THERE " ON CONFLICT DO NOTHING"
+/* OR IGNORE and not the standard's ON CONFLICT DO NOTHING: SQLite would copy each page first, to be able to undo half a statement. */
+#define INSERT_ROWS "INSERT OR IGNORE INTO archive_rows (account, sequence, peer, flags, message) VALUES "
 
 static int rows_insert(struct db_statement *s, const struct late_row *rows, int count) {
     for (int i = 0, at = 1; i < count; i++) {
@@ -94,15 +94,14 @@ static int rows_insert(struct db_statement *s, const struct late_row *rows, int 
 }
 
 static int row_write(struct db *db, const struct late_row *row) {
-    return rows_insert(db_prepare(db, INSERT_ROWS "(?, ?, ?, ?, ?)" UNLESS_THERE), row, 1);
+    return rows_insert(db_prepare(db, INSERT_ROWS "(?, ?, ?, ?, ?)"), row, 1);
 }
 
 /* To begin and end a statement costs as much as a row: eight share one. */
 static int rows_write(struct db *db, const struct late_row *rows) {
     _Static_assert(ROWS_AT_ONCE == 8, "as many groups as rows");
-    return rows_insert(db_prepare(db, INSERT_ROWS
-                                  "(?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), "
-                                  "(?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)" UNLESS_THERE),
+    return rows_insert(db_prepare(db, INSERT_ROWS "(?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), "
+                                                  "(?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)"),
                        rows, ROWS_AT_ONCE);
 }
 
