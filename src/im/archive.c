@@ -230,7 +230,7 @@ enum verdict archive_keep(struct walk *walk) {
     k->job.slot = a->slot;
     k->job.run = keep_run;
     k->job.done = keep_done;
-    k->job.msg.bytes = (uint32_t)size + k->crossing->msg.bytes;
+    k->job.msg.bytes = (uint32_t)sizeof *k + k->crossing->msg.bytes;
     k->pending.sequence = walk->in_sequence;
     k->pending.proceed = on_keep_turn;
     account_job_begin(a);

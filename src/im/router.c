@@ -117,6 +117,7 @@ void router_forward(struct walk *walk) {
         walk->origin.flags |= ORIGIN_KEPT;
         account_hold_place(walk->account, walk->out_sequence);
         if (!fault_is(FAULT_ACK_EARLY)) sm_await(walk->session, walk->origin.number);
+        m->msg.bytes += m->wire->len; /* it will stand beside its copy for the archive */
         walk->origin.bytes = m->msg.bytes;
         session_charge(walk->session, m->msg.bytes);
     }

@@ -292,6 +292,15 @@ void session_proven_all(struct turn *turn, struct session *s) {
     session_proven(turn, s);
 }
 
+void session_has_read(struct turn *turn, struct session *s) {
+    session_proven_all(turn, s);
+    for (uint32_t i = 0; s->sm && i != s->sm->sent - s->sm->acked; i++) {
+        struct sm_item *item = &s->sm->items[(s->sm->head + i) % s->sm->cap];
+        if (item->sequence) handover_done(turn, s->account, item->sequence);
+        item->sequence = 0;
+    }
+}
+
 void session_proven(struct turn *turn, struct session *s) {
     uint32_t n = s->unproven_asked;
     for (uint32_t i = 0; i < n; i++) handover_done(turn, s->account, s->unproven[i]);

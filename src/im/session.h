@@ -111,6 +111,8 @@ void session_proven(struct turn *turn, struct session *session);
 /* All that was ever written uncounted: its client has taken leave in order, with nothing left to send, or has shown that
  * it read something later. */
 void session_proven_all(struct turn *turn, struct session *session);
+/* So was what it has not acknowledged yet; but a request without an answer goes back to who asked. */
+void session_has_read(struct turn *turn, struct session *session);
 
 /* --- sm.c --- */
 /* <enable/>, <r/>, <a/>; true when the element was of stream management. */

@@ -517,7 +517,7 @@ static void on_end(struct turn *turn, void *owner) {
 static void stream_end(struct turn *turn, struct stream *stream) {
     if (stream->session) {
         /* A client that leaves in order has read what had left us; what has not may be lost. */
-        if (!stream->peer->ops->is_sending(stream->peer)) session_proven_all(turn, stream->session);
+        if (!stream->peer->ops->is_sending(stream->peer)) session_has_read(turn, stream->session);
         session_end(turn, stream->session, STREAM_ERR_NONE, STR_NONE);
     } else {
         stream_close(turn, stream, STREAM_ERR_NONE, STR_NONE);
