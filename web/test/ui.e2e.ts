@@ -145,6 +145,29 @@ describe('the log', () => {
     expect(await page.locator('.lrow').last().textContent()).toContain('one more');
   });
 
+  test('stays at the end while a draft grows, is written on, and goes', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    const field = page.locator('.composer textarea');
+    const atEnd = () =>
+      page.waitForFunction(() => {
+        const log = document.querySelector('.log')!;
+        return log.scrollHeight - log.clientHeight - log.scrollTop < 1.5;
+      });
+    await field.focus();
+    const before = await page.locator('.log').evaluate((log) => log.clientHeight);
+    await page.keyboard.insertText('a line\n'.repeat(30));
+    await page.waitForFunction((was) => document.querySelector('.log')!.clientHeight < was - 200, before);
+    await frames(page);
+    await atEnd();
+    await page.keyboard.type('more');
+    await frames(page);
+    await atEnd();
+    await field.fill('');
+    await page.waitForFunction((was) => document.querySelector('.log')!.clientHeight === was, before);
+    await atEnd();
+  });
+
   test('of 100,000 messages draws only what is in sight', async () => {
     const page = await newPage();
     await show(page, 'content=full', '#/chat/person0@example.org');
@@ -372,7 +395,60 @@ describe('nothing that was typed is lost', () => {
   });
 });
 
+describe('toasts', () => {
+  test.each(['phone', 'tablet', 'desktop'] as const)('do not cover what one writes: %s', async (size) => {
+    const page = await newPage(size);
+    await show(page, '', '#/chat/mia@example.org');
+    if (size === 'phone') await page.getByRole('button', { name: /: details$/ }).click();
+    else if (size === 'tablet') await page.getByRole('button', { name: 'Show details' }).click();
+    await page.getByRole('button', { name: 'Block Mia' }).click();
+    const toast = page.locator('.toast');
+    await toast.waitFor();
+    await page.evaluate(() => {
+      location.hash = '#/chat/sofia@example.net';
+    });
+    await page.locator('.composer .box').waitFor();
+    await frames(page);
+    const above = (await toast.boundingBox())!;
+    const field = (await page.locator('.composer .box').boundingBox())!;
+    const apart =
+      above.x + above.width <= field.x || above.y + above.height <= field.y || above.x >= field.x + field.width;
+    expect(apart).toBe(true);
+    expect(above.x >= 0 && above.x + above.width <= SIZES[size].width).toBe(true);
+  });
+
+  test('what only says that something was done goes when one sends; what can be undone stays', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    await page.getByRole('button', { name: 'Remove Mia' }).click();
+    await page.getByRole('button', { name: 'Undo' }).waitFor();
+    await page.getByRole('link', { name: 'People' }).click();
+    await page.getByRole('button', { name: 'Add a contact' }).click();
+    await page.getByLabel('Address').fill('new@example.org');
+    await page.getByRole('button', { name: 'Send request' }).click();
+    await page.waitForFunction(() => document.querySelectorAll('.toast').length === 2);
+    await page.locator('.composer textarea').fill('and on');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.querySelectorAll('.toast').length === 1);
+    await page.getByRole('button', { name: 'Undo' }).waitFor();
+  });
+});
+
 describe('people', () => {
+  test('an answered request says where the person is, and the focus stays in the list', async () => {
+    const page = await newPage();
+    await show(page, '', '#/');
+    const card = page.locator('.list .request').first();
+    const name = (await card.locator('bdi').textContent())!;
+    await card.getByRole('button', { name: 'Accept' }).focus();
+    await page.keyboard.press('Enter');
+    await page.locator('.toast', { hasText: `${name} is now among your contacts` }).waitFor();
+    await page.waitForFunction(() => document.activeElement?.closest('.list'));
+    await page.getByRole('button', { name: 'Write' }).click();
+    await page.locator('.composer textarea').waitFor();
+    expect(await page.locator('.chat-name').textContent()).toBe(name);
+  });
+
   test('removing can be undone', async () => {
     const page = await newPage();
     await show(page, '', '#/chat/mia@example.org');

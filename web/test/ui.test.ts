@@ -3,8 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { Heights } from '../src/ui/chat/heights';
 import { findLinks, onlyEmoji } from '../src/ui/chat/links';
 import { meText } from '../src/ui/chat/me';
+import { t } from '../src/ui/i18n';
 import { hueAngle, hueOf } from '../src/ui/kit/hue';
 import { matches } from '../src/ui/list/search';
+
+test('a sentence ends with one full stop, whoever it is about', () => {
+  expect(t('log.beginEmpty', { name: 'Gina' })).toBe('Nothing written yet. Say hello to Gina.');
+  expect(t('log.beginEmpty', { name: 'Gina G.' })).toBe('Nothing written yet. Say hello to Gina G.');
+});
 
 describe('heights of the rows of a log', () => {
   const plain = (heights: number[]) => ({

@@ -29,9 +29,11 @@ function pattern(key: Key, n: string | number | undefined): string {
 }
 
 export function t(key: Key, params: Params = {}): string {
-  return pattern(key, params.n).replace(/\{(\w+)\}/g, (_, name: string) => {
+  return pattern(key, params.n).replace(/\{(\w+)\}(\.?)/g, (_, name: string, stop: string) => {
     const value = params[name];
-    return typeof value === 'number' ? number(value) : (value ?? '');
+    const text = typeof value === 'number' ? number(value) : (value ?? '');
+    // "Say hello to Gina G." ends with one full stop.
+    return text.endsWith('.') ? text : text + stop;
   });
 }
 

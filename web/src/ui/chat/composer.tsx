@@ -7,7 +7,7 @@ import type { Chat } from '../../store/model';
 import { chatName, useApp, useContact, useSession } from '../context';
 import { t, tn } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
-import { toast } from '../kit/toast';
+import { settleDone, toast } from '../kit/toast';
 import { touch } from '../look';
 import { addContact } from '../people/add-contact';
 import { acceptRequest, leaving, refuseRequest, setBlocked } from '../people/pending';
@@ -54,7 +54,7 @@ function Stranger({ chat }: { chat: Chat }) {
   return (
     <div class="stranger">
       <span>{tn('request.wants', { name: <bdi>{request.name}</bdi> })}</span>
-      <Button small onClick={() => void acceptRequest(session, address)}>
+      <Button small onClick={() => void acceptRequest(session, address, request.name)}>
         {t('request.accept')}
       </Button>
       <Button small onClick={() => refuseRequest(session, address, request.name)}>
@@ -79,9 +79,14 @@ export function Composer({ chat }: { chat: Chat }) {
     const most = (el.closest('.main')?.clientHeight ?? innerHeight) * 0.4;
     // An empty field has the direction of the interface, so that its placeholder stands where one begins.
     el.dir = el.value ? 'auto' : '';
+    // While it is measured it is one line high; the log above must not grow into the room for that moment, and scroll.
+    const box = el.parentElement!;
+    box.style.minHeight = `${box.offsetHeight}px`;
     el.style.height = 'auto';
-    el.style.height = `${Math.min(el.scrollHeight, most)}px`;
-    el.style.overflowY = el.scrollHeight > most ? 'auto' : 'hidden';
+    const all = el.scrollHeight;
+    el.style.height = `${Math.min(all, most)}px`;
+    el.style.overflowY = all > most ? 'auto' : 'hidden';
+    box.style.minHeight = '';
   };
   const changed = () => {
     const text = field.current!.value;
@@ -131,6 +136,7 @@ export function Composer({ chat }: { chat: Chat }) {
     if (!body) return;
     el.value = '';
     changed();
+    settleDone();
     try {
       await session.send(chat.address, body);
     } catch {

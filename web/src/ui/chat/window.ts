@@ -38,6 +38,7 @@ export class LogWindow {
   #anchor: { row: number; key: string; offset: number } | undefined;
   #scrollTop = 0;
   #width = 0;
+  #height = 0;
   #rem = 16;
 
   attach(parts: Parts, rem: number): () => void {
@@ -105,6 +106,7 @@ export class LogWindow {
     const parts = this.#parts;
     // Hidden (a phone shows the details instead), every row would measure nothing.
     if (!parts || parts.scroller.clientHeight === 0) return;
+    this.#height = parts.scroller.clientHeight;
     const [from] = this.range.peek();
     const drawn = parts.rows.children;
     let off = 0;
@@ -155,6 +157,8 @@ export class LogWindow {
   #scrolled(): void {
     const { scroller } = this.#parts!;
     if (Math.abs(scroller.scrollTop - this.#scrollTop) < 0.5) return;
+    // The pane got another height (a draft grew) and this came first: not the reader's doing, #resized() puts it right.
+    if (this.#stick && scroller.clientHeight !== this.#height) return;
     this.#scrollTop = scroller.scrollTop;
     this.#stick = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop < NEAR;
     this.#mark();

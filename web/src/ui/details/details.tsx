@@ -105,7 +105,7 @@ function PersonActions({ chat }: { chat: Chat }) {
       <div class="dsec">
         {asks && (
           <>
-            <Action icon="check" label={t('request.accept')} run={() => void acceptRequest(session, address)} />
+            <Action icon="check" label={t('request.accept')} run={() => void acceptRequest(session, address, name)} />
             <Action icon="close" label={t('request.notNow')} run={() => refuseRequest(session, address, name)} />
           </>
         )}

@@ -1,5 +1,5 @@
 // The way between the three places: a rail beside the panes, or a bar under the lists on a phone.
-import { useApp, useSession } from '../context';
+import { isConnected, useApp, useSession } from '../context';
 import { t } from '../i18n';
 import { Avatar } from '../kit/avatar';
 import { Badge } from '../kit/controls';
@@ -31,6 +31,8 @@ function Me() {
   const session = useSession();
   const { address, name } = session.account;
   const mine = session.presence.value;
+  // Cut off, nobody sees what one has chosen.
+  const seen = isConnected(session) ? mine.availability : 'offline';
   const others = app.accounts.value.reduce((sum, it) => sum + (it.address === address ? 0 : it.unread.value), 0);
 
   const open = (at: DOMRect) => {
@@ -67,11 +69,11 @@ function Me() {
       type="button"
       class="rail-me"
       aria-haspopup="menu"
-      aria-label={t('me.label', { name, presence: t(`presence.${mine.availability}`) })}
+      aria-label={t('me.label', { name, presence: t(`presence.${seen}`) })}
       title={name}
       onClick={(event) => open(event.currentTarget.getBoundingClientRect())}
     >
-      <Avatar name={name} address={address} availability={mine.availability} />
+      <Avatar name={name} address={address} availability={seen} />
       <Badge count={others} label={t('accounts.othersUnread')} />
     </button>
   );

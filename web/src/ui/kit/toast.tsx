@@ -33,6 +33,11 @@ function drop(it: Toast, acted: boolean): void {
   else it.gone?.();
 }
 
+/** The reader has gone on: what only says that something was done makes room for what comes of it. */
+export function settleDone(): void {
+  for (const it of toasts.peek()) if (!it.action && !it.bad) drop(it, false);
+}
+
 /**
  * Undo instead of "Are you sure": `run` happens when the toast has gone, or at once when the page is being left.
  */

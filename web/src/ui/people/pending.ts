@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import type { Address, Failure, Session } from '../../store/model';
 import { t } from '../i18n';
 import { toast, undoable } from '../kit/toast';
+import { go, route } from '../router';
 
 /** Contacts and requests that are on their way out. */
 export const leaving = signal<ReadonlySet<Address>>(new Set());
@@ -46,8 +47,11 @@ export function refuseRequest(session: Session, address: Address, name: string):
   );
 }
 
-export async function acceptRequest(session: Session, address: Address): Promise<void> {
-  told(await session.acceptRequest(address));
+export async function acceptRequest(session: Session, address: Address, name: string): Promise<void> {
+  if (!told(await session.acceptRequest(address)) || route.peek().chat === address) return;
+  // The card goes, and without a message there is no chat yet: say where to find them.
+  const write = { label: t('request.write'), run: () => go({ page: 'chats', chat: address }) };
+  toast(t('request.accepted', { name }), { action: write });
 }
 
 export async function setBlocked(session: Session, address: Address, name: string, blocked: boolean): Promise<void> {

@@ -6,6 +6,16 @@ import { Avatar } from '../kit/avatar';
 import { Button } from '../kit/controls';
 import { acceptRequest, leaving, refuseRequest } from './pending';
 
+/** The card went and took the focus with it: the next card gets it, or the list. */
+function keepFocus(): void {
+  requestAnimationFrame(() => {
+    if (document.activeElement !== document.body) return;
+    document
+      .querySelector<HTMLElement>('.list .request button, .list .rows-in [tabindex="0"]')
+      ?.focus({ preventScroll: true });
+  });
+}
+
 /** Someone wants to write: answer here, without opening anything. `main`: the one filled button of the view. */
 export function RequestCard({ request, main }: { request: ContactRequest; main?: boolean }) {
   const session = useSession();
@@ -33,13 +43,21 @@ export function RequestCard({ request, main }: { request: ContactRequest; main?:
           busy={busy}
           onClick={async () => {
             setBusy(true);
-            await acceptRequest(session, address);
+            await acceptRequest(session, address, name);
             setBusy(false);
+            keepFocus();
           }}
         >
           {t('request.accept')}
         </Button>
-        <Button look="line" small onClick={() => refuseRequest(session, address, name)}>
+        <Button
+          look="line"
+          small
+          onClick={() => {
+            refuseRequest(session, address, name);
+            keepFocus();
+          }}
+        >
           {t('request.notNow')}
         </Button>
       </div>

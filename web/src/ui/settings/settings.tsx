@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact';
-import { useApp, useSession } from '../context';
+import { isConnected, useApp, useSession } from '../context';
 import { t } from '../i18n';
 import { Avatar } from '../kit/avatar';
 import { Badge } from '../kit/controls';
@@ -50,7 +50,11 @@ export function SettingsList() {
           href={hrefOf({ page: 'settings', section: 'profile' })}
           aria-current={current === 'profile' ? 'page' : undefined}
         >
-          <Avatar name={name} address={address} availability={session.presence.value.availability} />
+          <Avatar
+            name={name}
+            address={address}
+            availability={isConnected(session) ? session.presence.value.availability : undefined}
+          />
           <span class="row-body">
             <bdi class="row-name clip">{name}</bdi>
             <span class="row-end">
