@@ -395,6 +395,19 @@ describe('nothing that was typed is lost', () => {
   });
 });
 
+describe('the connection', () => {
+  test.each([
+    ['offline', 'Offline'],
+    ['ended', 'Signed out'],
+  ])('%s: the list says so, and nobody is shown as there, oneself neither', async (state, title) => {
+    const page = await newPage();
+    await show(page, `connection=${state}`, '#/chat/mia@example.org');
+    expect(await page.locator('.list h2').textContent()).toBe(title);
+    expect(await page.locator('.presence').count()).toBe(0);
+    expect(await page.locator('.rail-me').getAttribute('aria-label')).toContain('offline');
+  });
+});
+
 describe('toasts', () => {
   test.each(['phone', 'tablet', 'desktop'] as const)('do not cover what one writes: %s', async (size) => {
     const page = await newPage(size);

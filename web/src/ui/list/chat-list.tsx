@@ -21,7 +21,8 @@ type Item = { kind: 'label'; key: string; text: string } | { kind: 'chat' | 'con
 function useTitle(session: Session): string {
   const { state } = session.connection.value;
   if (state === 'offline') return t('title.offline');
-  if (state === 'waiting' || state === 'ended') return t('title.waiting');
+  if (state === 'ended') return t('title.ended');
+  if (state === 'waiting') return t('title.waiting');
   return t('nav.chats');
 }
 
