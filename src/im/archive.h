@@ -9,7 +9,7 @@
 
 /* OUT STAMP: decides whether the message is kept and gives it its place in the sender's archive. */
 enum verdict archive_stamp_out(struct walk *walk);
-/* IN STAMP: removes forged ids, gives it its place in the recipient's archive and its stanza-id. */
+/* IN STAMP: gives it its place in the recipient's archive. */
 enum verdict archive_stamp_in(struct walk *walk);
 /* IN ARCHIVE: to the store; DELIVER comes after the commit. */
 enum verdict archive_keep(struct walk *walk);
