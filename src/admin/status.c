@@ -152,6 +152,22 @@ static void stats_place(const struct shard *place, struct buf *out) {
     buf_add_char(out, '\n');
 }
 
+/* By the wall clock, so that it may be more than the CPU time: `stanza=12 stanza_us=300 stanza_max_us=40` are twelve messages of that type. */
+static void stats_longest_turn(const struct shard *place, struct buf *out) {
+    buf_printf(out, "longest_turn index=%u cpu_us=%llu", place->index,
+               (unsigned long long)load(&place->cpu_ns_max) / 1000);
+    for (unsigned i = 0; i < STEP_KINDS; i++) {
+        const struct spent_shown *s = &place->longest[i];
+        unsigned count = atomic_load_explicit(&s->count, memory_order_relaxed);
+        if (count == 0) continue;
+        const char *name = step_name(i);
+        buf_printf(out, " %s=%u %s_us=%u %s_max_us=%u", name, count, name,
+                   atomic_load_explicit(&s->ns, memory_order_relaxed) / 1000, name,
+                   atomic_load_explicit(&s->longest_ns, memory_order_relaxed) / 1000);
+    }
+    buf_add_char(out, '\n');
+}
+
 static void stats_there(struct turn *turn, struct ask *ask) {
     im_show(im_of(turn));
     ask_return(turn, ask, 0);
@@ -164,6 +180,7 @@ static void stats_print(struct turn *turn, struct request *r) {
     stats_store(server, &out);
     for (unsigned i = 0; i < server->hub->shard_count + server->hub->gate_count; i++)
         stats_place(server->hub->places[i], &out);
+    for (unsigned i = 0; i < server->hub->shard_count; i++) stats_longest_turn(server->hub->places[i], &out);
     request_write(r, buf_str(&out));
     buf_free(&out);
 }

@@ -89,7 +89,7 @@ static bool on_more(struct turn *turn, struct session *s, struct stream_drain *d
     struct mam_query *q = CONTAINER_OF(drain, struct mam_query, drain);
     struct str rows = buf_str(&q->rows);
     while (q->written < rows.len) {
-        if (session_is_full(s)) return false;
+        if (session_is_full(s) || (q->written && turn_is_long(turn))) return false;
         struct row_head head;
         memcpy(&head, rows.p + q->written, sizeof head);
         q->written += sizeof head;

@@ -92,7 +92,7 @@ static bool on_more(struct turn *turn, struct session *s, struct stream_drain *d
     struct flood *f = CONTAINER_OF(drain, struct flood, drain);
     struct str rows = buf_str(&f->rows);
     while (f->written < rows.len) {
-        if (session_is_full(s)) return false;
+        if (session_is_full(s) || (f->written && turn_is_long(turn))) return false;
         struct row_head head;
         memcpy(&head, rows.p + f->written, sizeof head);
         f->written += sizeof head;

@@ -164,6 +164,8 @@ struct account *account_find(struct im *im, struct str bare) {
     return map_get(&im->accounts, bare);
 }
 
+static void on_settling(struct loop_deferred *deferred);
+
 static struct account *account_new(struct im *im, struct str bare) {
     struct account *a = calloc(1, sizeof *a + bare.len + 1);
     CHECK(a != NULL);
@@ -177,6 +179,7 @@ static struct account *account_new(struct im *im, struct str bare) {
     list_init(&a->idle);
     list_init(&a->pending);
     list_init(&a->exclusive);
+    a->settling.run = on_settling;
     a->traced = str_some(im->server->options.trace) && str_eq(im->server->options.trace, account_bare(a));
     map_put(&im->accounts, account_bare(a), a);
     return a;
@@ -191,6 +194,7 @@ static void account_free(struct account *a) {
     CHECK(a->session_count == 0 && a->jobs == 0 && a->parked == NULL);
     map_remove(&a->im->accounts, account_bare(a));
     list_remove(&a->idle);
+    loop_undefer(a->im->shard->loop, &a->settling);
     ordered_free(&a->places);
     ordered_free(&a->handovers);
     contacts_drop(&a->contacts);
@@ -314,6 +318,8 @@ static void account_take_load(struct account *a, struct load_job *load) {
     load->requests = load->blocked = (struct map)MAP_INIT;
 }
 
+static void load_end(struct turn *turn, struct store_job *job);
+
 static void load_done(struct turn *turn, struct store_job *job) {
     struct load_job *load = (struct load_job *)job;
     struct account *a = load->account;
@@ -323,17 +329,22 @@ static void load_done(struct turn *turn, struct store_job *job) {
     if (job->result == 0 && load->found) account_take_load(a, load);
     a->state = ACCOUNT_READY;
     load_clear(load);
-    free(load);
 
-    struct msg *parked = a->parked;
+    /* The parked ones come before all that waits, and find the account here: it is let go behind them. */
+    struct msg *first = a->parked ? a->parked : &job->msg;
+    *a->parked_end = &job->msg;
     a->parked = NULL;
     a->parked_end = &a->parked;
-    for (struct msg *msg = parked, *next; msg; msg = next) {
-        next = msg->next;
-        shard_let_go(turn->shard, msg->bytes);
-        turn->shard->handlers[msg->type](turn, msg);
-    }
-    a->jobs--; /* only now: the parked ones found it here */
+    job->done = load_end;
+    shard_hold(turn->shard, job->msg.bytes);
+    shard_again(turn->shard, first, &job->msg.next);
+}
+
+static void load_end(struct turn *turn, struct store_job *job) {
+    struct load_job *load = (struct load_job *)job;
+    struct account *a = load->account;
+    free(load);
+    a->jobs--;
     if (a->id == 0 && account_is_idle(a)) {
         account_free(a); /* nobody: not worth remembering, and no stranger can make us */
     } else {
@@ -445,10 +456,19 @@ void account_free_place(struct turn *turn, struct account *a, int64_t sequence) 
     account_settle(turn, a);
 }
 
+static void on_settling(struct loop_deferred *deferred) {
+    struct account *a = CONTAINER_OF(deferred, struct account, settling);
+    account_settle(shard_turn(a->im->shard), a);
+}
+
 void account_settle(struct turn *turn, struct account *a) {
     while (!list_empty(&a->pending)) {
         struct pending *p = CONTAINER_OF(a->pending.next, struct pending, link);
         if (!p->done) return;
+        if (turn_is_long(turn)) { /* a slow commit may let thousands go */
+            loop_defer(a->im->shard->loop, &a->settling);
+            return;
+        }
         struct link *second = p->link.next;
         if (fault_is(FAULT_SWAP) && second != &a->pending && CONTAINER_OF(second, struct pending, link)->done)
             p = CONTAINER_OF(second, struct pending, link);
@@ -563,10 +583,15 @@ void accounts_sweep(struct loop_timer *timer, int64_t now_ms) {
     struct turn *turn = shard_turn(im->shard);
     im_show(im);
     sweep_marks(turn, im);
+    int64_t again_ms = now_ms + SWEEP_MS;
     LIST_EACH (&im->idle_accounts, at, after) {
         struct account *a = CONTAINER_OF(at, struct account, idle);
         if (now_ms - a->idle_since_ms < im->server->options.idle_accounts_ms) break;
+        if (turn_is_long(turn)) {
+            again_ms = now_ms;
+            break;
+        }
         if (account_is_idle(a)) account_free(a);
     }
-    loop_timer_set(im->shard->loop, timer, now_ms + SWEEP_MS);
+    loop_timer_set(im->shard->loop, timer, again_ms);
 }

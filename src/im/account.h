@@ -80,6 +80,7 @@ struct account {
     int64_t flood_at;                      /* how far it has come; the mark cannot pass this meanwhile */
     bool flood_missed;                     /* something came while its last page was read */
     struct link pending;                   /* struct pending, oldest first */
+    struct loop_deferred settling;         /* lets them go, in slices */
     struct ordered places;    /* of its own messages that are not committed: their struct pending by sequence */
     struct ordered handovers; /* im/handover.h, by sequence */
     struct link exclusive;    /* changes that wait for `writing` */

@@ -412,13 +412,16 @@ static void fan_target(struct turn *turn, const struct msg_fan *m, struct jid fr
 void router_on_fan(struct turn *turn, struct msg *msg) {
     struct msg_fan *m = (struct msg_fan *)msg;
     struct jid from = jid_trusted(str_of(m->text, m->from_len));
-    const char *at = m->text + m->from_len;
-    for (uint32_t i = 0; i < m->target_count; i++) {
+    for (; m->target_count > 0; m->target_count--) {
+        if (turn_is_long(turn)) {
+            shard_again(turn->shard, msg, &msg->next);
+            return;
+        }
+        const char *at = m->text + m->from_len + m->done_len;
         uint16_t len;
         memcpy(&len, at, sizeof len);
-        at += sizeof len;
-        fan_target(turn, m, from, str_of(at, len));
-        at += len;
+        fan_target(turn, m, from, str_of(at + sizeof len, len));
+        m->done_len += (uint32_t)sizeof len + len;
     }
     wire_unref(&m->wire);
     free(m);

@@ -30,7 +30,8 @@ struct msg_fan {
     uint16_t from_len; /* full or bare address of the sender */
     uint32_t target_count;
     uint32_t text_len;
-    char text[]; /* from, then each target: two bytes of length, bare address */
+    uint32_t done_len; /* of the targets: it is delivered in slices */
+    char text[];       /* from, then each target: two bytes of length, bare address */
 };
 
 /* The out-chain for a stanza of a session; the stanza's fate is told to origin. `from` is stamped. */

@@ -111,13 +111,55 @@ static void session_unproven_lost(struct session *s) {
     s->unproven_count = s->unproven_asked = 0;
 }
 
-/* What was sent to it and is not acknowledged goes elsewhere: to the account's other sessions, back to who asked, or it waits in the archive. */
-static void session_reroute(struct turn *turn, struct session *s) {
-    struct account *a = s->account;
-    for (uint32_t i = 0; s->sm && i != s->sm->sent - s->sm->acked; i++) {
-        const struct sm_item *item = &s->sm->items[(s->sm->head + i) % s->sm->cap];
+/*
+ * What was sent to it and is not acknowledged goes elsewhere: to the account's other sessions, back to who asked, or it waits in the archive.
+ * It may be much: in slices, and the session does not wait for them. Until its turn comes each is still held, so no mark passes it.
+ */
+struct reroute {
+    struct msg_call call;
+    struct account *account; /* stays: a job of it */
+    struct sm_item *items;   /* a ring */
+    uint32_t head, cap, count;
+    uint16_t full_len;
+    char full[];
+};
+
+static void reroute_run(struct turn *turn, struct msg_call *call) {
+    struct reroute *r = CONTAINER_OF(call, struct reroute, call);
+    struct account *a = r->account;
+    struct str full = str_of(r->full, r->full_len);
+    for (; r->count > 0; r->count--, r->head++) {
+        if (turn_is_long(turn)) {
+            shard_post(turn->shard, &call->msg);
+            return;
+        }
+        struct sm_item *item = &r->items[r->head % r->cap];
         bool lost = item->sequence ? handover_failed(a, item->sequence) : false;
-        deliver_again(turn, a, session_full(s), item, lost);
+        deliver_again(turn, a, full, item, lost);
+        wire_unref(&item->wire);
+    }
+    free(r->items);
+    free(r);
+    account_job_end(turn, a);
+}
+
+static void session_reroute(struct turn *turn, struct session *s) {
+    struct sm *sm = s->sm;
+    if (sm && sm->sent != sm->acked) {
+        struct reroute *r = msg_new(MSG_CALL, sizeof *r + s->full_len, 0);
+        r->call.run = reroute_run;
+        r->call.msg.from = turn->shard->index;
+        r->account = s->account;
+        r->items = sm->items;
+        r->head = sm->head;
+        r->cap = sm->cap;
+        r->count = sm->sent - sm->acked;
+        r->full_len = s->full_len;
+        memcpy(r->full, s->full, s->full_len);
+        sm->items = NULL;
+        sm->acked = sm->sent;
+        account_job_begin(s->account);
+        reroute_run(turn, &r->call);
     }
     session_unproven_lost(s);
 }

@@ -38,9 +38,10 @@ struct held {
 
 /* --- large answers --- */
 
-/* The socket is full: it will tell. Or too much is unacknowledged: then the next <a/> goes on (sm.c). */
+/* The socket is full, or it has taken long enough: the socket will tell. Or too much is unacknowledged: then the next <a/> goes on (sm.c). */
 static void stream_drain_wait(struct stream *stream) {
-    if (stream->peer->ops->is_full(stream->peer)) stream->peer->ops->ask_drain(stream->peer);
+    bool is_long = stream->session && !session_is_full(stream->session);
+    if (is_long || stream->peer->ops->is_full(stream->peer)) stream->peer->ops->ask_drain(stream->peer);
 }
 
 void stream_drain_go(struct turn *turn, struct stream *stream) {

@@ -30,6 +30,7 @@
 #include "base/err.h"
 
 #define SCRATCH_LEN 65536
+#define FLUSH_LEN 65536       /* sent in one turn: the kernel may do the receiver's work in our time */
 #define RECORD_LEN 16384      /* a TLS record: smaller reads would leave plain text inside OpenSSL */
 #define USER_TIMEOUT_MS 60000 /* sent and not acknowledged for so long: the peer is gone */
 #define EOF_FLUSH_MS 30000    /* for what is queued when the peer has sent its FIN */
@@ -389,18 +390,21 @@ static int conn_send(struct conn *conn, struct str bytes, size_t *out_len) {
     return 0;
 }
 
-static void conn_flush(struct conn *conn) {
-    while (buf_len(&conn->out) && !conn->blocked && !conn->err && conn->secrecy != SECRECY_HANDSHAKE) {
+/* At most so much; the rest in the next turn. */
+static void conn_flush(struct conn *conn, size_t most) {
+    while (most && buf_len(&conn->out) && !conn->blocked && !conn->err && conn->secrecy != SECRECY_HANDSHAKE) {
         size_t n = 0;
-        int err = conn_send(conn, buf_str(&conn->out), &n);
+        int err = conn_send(conn, str_first(buf_str(&conn->out), most), &n);
         if (err == ERR_AGAIN) conn->blocked = true;
         if (err && err != ERR_AGAIN) conn_fail(conn, err);
         if (err) return;
         conn->bytes_out += n;
         buf_consume(&conn->out, n);
+        most -= n;
         if (conn->secrecy == SECRECY_QUEUED && conn->plain_left == 0) conn->secrecy = SECRECY_HANDSHAKE;
     }
     if (buf_len(&conn->out) == 0) buf_free(&conn->out);
+    if (most == 0 && buf_len(&conn->out)) conn_schedule(conn);
 }
 
 /* on_drain if it is time for it. False: do not touch it any more. */
@@ -472,7 +476,7 @@ static void conn_send_end(struct conn *conn) {
 static void end_timer_fire(struct loop_timer *timer, int64_t now_ms) {
     (void)now_ms;
     struct conn *conn = CONTAINER_OF(timer, struct conn_end, timer)->conn;
-    conn_flush(conn);
+    conn_flush(conn, conn->limits->out_max);
     if (conn->phase == PHASE_CLOSING && buf_len(&conn->out) == 0 && !conn->err) conn_send_end(conn);
     conn_finish(conn);
 }
@@ -525,7 +529,7 @@ static void conn_work(struct loop_deferred *deferred) {
     struct conn *conn = CONTAINER_OF(deferred, struct conn, work);
     if (!conn->err && !conn_offer_unread(conn)) return;
     bool handshaking = conn->secrecy == SECRECY_HANDSHAKE;
-    conn_flush(conn);
+    conn_flush(conn, FLUSH_LEN);
     if (!handshaking && conn->secrecy == SECRECY_HANDSHAKE && conn->phase == PHASE_OPEN && !conn_handshake(conn))
         return;
     if (!conn_tell_drained(conn)) return;

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -47,6 +48,9 @@ struct loop {
     bool simulated; /* they are set by loop_simulate alone */
     struct epoll_event batch[BATCH_MAX];
     int batch_at, batch_len;
+    uint32_t share_ns;
+    uint64_t phase_ns, step_ns; /* when they began */
+    struct spent spent[LOOP_PHASES];
 
     int64_t base_ms; /* when tick 0 was */
     uint64_t tick;   /* all timers due at or before it have left the wheel */
@@ -68,6 +72,38 @@ static int64_t clock_us(clockid_t clock) {
     struct timespec t;
     CHECK(clock_gettime(clock, &t) == 0);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static uint64_t clock_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void loop_step_begin(struct loop *loop) {
+    loop->step_ns = loop->phase_ns = clock_ns();
+}
+
+bool loop_step_end(struct loop *loop, struct spent *spent) {
+    uint64_t now_ns = clock_ns();
+    uint32_t took_ns = (uint32_t)(now_ns - loop->step_ns);
+    loop->step_ns = now_ns;
+    spent->count++;
+    spent->ns += took_ns;
+    if (took_ns > spent->longest_ns) spent->longest_ns = took_ns;
+    return loop->share_ns == 0 || now_ns - loop->phase_ns < loop->share_ns;
+}
+
+bool loop_step_is_long(const struct loop *loop) {
+    return loop->share_ns && clock_ns() - loop->step_ns > loop->share_ns / 2;
+}
+
+const struct spent *loop_spent(const struct loop *loop) {
+    return loop->spent;
+}
+
+void loop_set_share(struct loop *loop, uint32_t share_ns) {
+    loop->share_ns = share_ns;
 }
 
 static void loop_clocks_read(struct loop *loop) {
@@ -145,13 +181,15 @@ void loop_del(struct loop *loop, struct loop_watch *watch) {
         if (loop->batch[i].data.ptr == watch) loop->batch[i].data.ptr = NULL;
 }
 
+/* What is left when the share is used up stays in hand, and comes first in the next turn: so everybody has his go. */
 static void loop_run_batch(struct loop *loop) {
-    for (loop->batch_at = 0; loop->batch_at < loop->batch_len;) {
+    loop_step_begin(loop);
+    while (loop->batch_at < loop->batch_len) {
         struct epoll_event *event = &loop->batch[loop->batch_at++];
         struct loop_watch *watch = event->data.ptr;
         if (watch) watch->ready(watch, event->events);
+        if (!loop_step_end(loop, &loop->spent[LOOP_EVENTS])) return;
     }
-    loop->batch_at = loop->batch_len = 0;
 }
 
 /* --- timers --- */
@@ -218,6 +256,15 @@ static void wheel_spread(struct loop *loop) {
     }
 }
 
+/* What is in `from` comes before what is in `to`. */
+static void list_move_front(struct link *to, struct link *from) {
+    while (!list_empty(from)) {
+        struct link *last = from->prev;
+        list_remove(last);
+        list_prepend(to, last);
+    }
+}
+
 static void loop_run_timers(struct loop *loop) {
     uint64_t target = (uint64_t)(loop->now_ms - loop->base_ms) / TICK_MS;
     for (uint64_t next; (next = wheel_next(loop)) <= target;) {
@@ -226,10 +273,12 @@ static void loop_run_timers(struct loop *loop) {
     }
     if (loop->tick < target) loop->tick = target;
 
+    loop_step_begin(loop);
+    bool goes_on = true;
     struct link due, *link; /* apart, so that a timer which sets itself into the past waits for the next turn */
     list_init(&due);
     while ((link = list_pop(&loop->overdue))) list_append(&due, link);
-    while ((link = list_pop(&due))) {
+    while (goes_on && (link = list_pop(&due))) {
         struct loop_timer *timer = CONTAINER_OF(link, struct loop_timer, link);
         if (timer->due_ms > loop->now_ms) { /* moved to later meanwhile */
             timer_place(loop, timer);
@@ -237,7 +286,9 @@ static void loop_run_timers(struct loop *loop) {
         }
         timer->due_ms = 0;
         timer->fire(timer, loop->now_ms);
+        goes_on = loop_step_end(loop, &loop->spent[LOOP_TIMERS]);
     }
+    list_move_front(&loop->overdue, &due);
 }
 
 /* --- deferred work --- */
@@ -252,6 +303,10 @@ void loop_undefer(struct loop *loop, struct loop_deferred *deferred) {
     if (loop_is_deferred(deferred)) list_remove(&deferred->link);
 }
 
+bool loop_has_deferred(const struct loop *loop) {
+    return !list_empty(&loop->deferred);
+}
+
 static void list_move_all(struct link *to, struct link *from) {
     struct link *link;
     while ((link = list_pop(from))) list_append(to, link);
@@ -260,16 +315,20 @@ static void list_move_all(struct link *to, struct link *from) {
 /* What a deferred asks for another one runs in this turn, what it asks for itself in the next; so does what is left
  * after some rounds. */
 static void loop_run_deferred(struct loop *loop) {
+    loop_step_begin(loop);
+    bool goes_on = true;
     struct link round, *link;
     list_init(&round);
-    for (int pass = 0; pass < DEFER_PASSES_MAX && !list_empty(&loop->deferred); pass++) {
+    for (int pass = 0; goes_on && pass < DEFER_PASSES_MAX && !list_empty(&loop->deferred); pass++) {
         list_move_all(&round, &loop->deferred);
-        while ((link = list_pop(&round))) {
+        while (goes_on && (link = list_pop(&round))) {
             struct loop_deferred *deferred = CONTAINER_OF(link, struct loop_deferred, link);
             loop->running = deferred;
             deferred->run(deferred);
             loop->running = NULL;
+            goes_on = loop_step_end(loop, &loop->spent[LOOP_DEFERRED]);
         }
+        list_move_front(&loop->deferred, &round);
     }
     list_move_all(&loop->deferred, &loop->deferred_next);
 }
@@ -290,7 +349,7 @@ void loop_sleeping(struct loop *loop) {
 
 /* How long epoll may wait; -1: for ever. */
 static int loop_patience_ms(struct loop *loop) {
-    if (!list_empty(&loop->overdue) || !list_empty(&loop->deferred)) return 0;
+    if (!list_empty(&loop->overdue) || !list_empty(&loop->deferred) || loop->batch_at < loop->batch_len) return 0;
     uint64_t next = wheel_next(loop);
     if (next == UINT64_MAX) return -1;
     int64_t wait_ms = loop->base_ms + (int64_t)next * TICK_MS - clock_us(CLOCK_MONOTONIC) / 1000;
@@ -298,16 +357,22 @@ static int loop_patience_ms(struct loop *loop) {
     return wait_ms < SLEEP_MAX_MS ? (int)wait_ms : SLEEP_MAX_MS;
 }
 
+static void loop_take_events(struct loop *loop, int wait_ms) {
+    int n = epoll_wait(loop->epoll_fd, loop->batch, BATCH_MAX, wait_ms);
+    CHECK(n >= 0 || errno == EINTR);
+    loop->batch_at = 0;
+    loop->batch_len = n > 0 ? n : 0;
+}
+
 void loop_turn(struct loop *loop, bool busy) {
     int wait_ms = busy ? 0 : loop_patience_ms(loop);
     if (wait_ms != 0 && !loop->said_sleeping) loop_sleeping(loop);
-    int n = epoll_wait(loop->epoll_fd, loop->batch, BATCH_MAX, wait_ms);
-    CHECK(n >= 0 || errno == EINTR);
+    if (loop->batch_at == loop->batch_len) loop_take_events(loop, wait_ms);
     if (loop->said_sleeping) atomic_exchange_explicit(&loop->state, AWAKE, memory_order_acq_rel);
     loop->said_sleeping = false;
 
     loop_clocks_read(loop);
-    loop->batch_len = n > 0 ? n : 0;
+    memset(loop->spent, 0, sizeof loop->spent);
     loop_run_batch(loop);
     loop_run_timers(loop);
     loop_run_deferred(loop);

@@ -49,6 +49,7 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *timer); /* idempote
 
 void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 void loop_undefer(struct loop *loop, struct loop_deferred *deferred); /* idempotent */
+bool loop_has_deferred(const struct loop *loop);
 
 /* Any thread: makes a sleeping loop return soon. Cheap when it is awake or has been woken already. */
 void loop_wake(struct loop *loop);
@@ -62,6 +63,25 @@ void loop_turn(struct loop *loop, bool busy);
  * there). Producers call loop_wake after pushing: it writes to the eventfd only if the loop sleeps or is about to.
  */
 void loop_sleeping(struct loop *loop);
+
+/*
+ * What one kind of step (an event, a timer, a deferred, a message of the shard) took in one turn, by the wall clock. A turn is bounded: each
+ * phase of it ends after the step with which it has used up its share; what is left waits, in order, for the next turn. A step that
+ * could be long looks at loop_step_is_long and goes on in another one.
+ */
+struct spent {
+    uint32_t count;
+    uint32_t ns, longest_ns; /* of all; of one */
+};
+enum loop_phase { LOOP_EVENTS, LOOP_TIMERS, LOOP_DEFERRED, LOOP_PHASES };
+/* Of the last turn, LOOP_PHASES entries. */
+const struct spent *loop_spent(const struct loop *loop);
+/* The share of each phase; 0, from the start: no bound, no step is long (tests that count turns). */
+void loop_set_share(struct loop *loop, uint32_t share_ns);
+/* Steps that are not the loop's own: from here to loop_step_end, which begins the next one. False: the share is used up. */
+void loop_step_begin(struct loop *loop);
+bool loop_step_end(struct loop *loop, struct spent *spent);
+bool loop_step_is_long(const struct loop *loop);
 
 /* Of this turn, CLOCK_MONOTONIC in ms; and wall-clock microseconds since 1970. */
 int64_t loop_now_ms(const struct loop *loop);

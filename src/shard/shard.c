@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "base/err.h"
 
-#define DRAIN_MAX 64 /* messages of a turn: sockets and timers get their share */
+/* Of the time of a turn, for each of its four phases: sockets and timers get theirs however full the mailbox is, and the other way round. */
+#define SHARE_NS 600000
 
 struct shard *shard_new(struct hub *hub, bool is_gate, const msg_handler *handlers) {
     CHECK(is_gate || hub->gate_count == 0); /* shards first: home_of_slot counts on it */
@@ -55,6 +57,11 @@ void shard_free(struct shard **shard) {
     free(s);
 }
 
+bool turn_is_long(const struct turn *turn) {
+    const struct hub *hub = turn->shard->hub;
+    return hub->intercept_long ? hub->intercept_long(hub) : loop_step_is_long(turn->shard->loop);
+}
+
 static uint64_t thread_cpu_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -70,34 +77,90 @@ void turn_end(struct shard *shard) {
     atomic_fetch_add_explicit(&shard->turns, 1, memory_order_relaxed);
 }
 
+void shard_again(struct shard *shard, struct msg *first, struct msg **last) {
+    if (shard->hub->intercept) { /* nothing comes in between anyway */
+        *last = NULL;
+        for (struct msg *msg = first, *next; msg; msg = next) {
+            next = msg->next;
+            shard->handlers[msg->type](&shard->turn, msg);
+        }
+        return;
+    }
+    *last = shard->backlog;
+    for (const struct msg *msg = first; msg != shard->backlog; msg = msg->next) {
+        atomic_fetch_add_explicit(&shard->box.bytes, msg->bytes,
+                                  memory_order_relaxed); /* it will be handled once more */
+    }
+    shard->backlog = first;
+}
+
 bool shard_drain(struct shard *shard) {
     if (!shard->backlog) shard->backlog = mailbox_take(&shard->box);
     if (!shard->backlog) return false;
     uint64_t count = 0;
-    while (shard->backlog && count < DRAIN_MAX) {
+    bool goes_on = true;
+    loop_step_begin(shard->loop);
+    while (shard->backlog && goes_on) {
         struct msg *msg = shard->backlog;
         shard->backlog = msg->next; /* the handler frees it */
         uint32_t bytes = msg->bytes;
-        CHECK(msg->type < MSG_TYPES && shard->handlers[msg->type]);
-        shard->handlers[msg->type](&shard->turn, msg);
+        uint16_t type = msg->type;
+        CHECK(type < MSG_TYPES && shard->handlers[type]);
+        shard->handlers[type](&shard->turn, msg);
         shard_let_go(shard, bytes);
+        goes_on = loop_step_end(shard->loop, &shard->spent[type]);
         count++;
     }
     atomic_fetch_add_explicit(&shard->messages, count, memory_order_relaxed);
     return true;
 }
 
+/* What the longest turn was made of. */
+static void turn_show(struct shard *shard) {
+    for (int i = 0; i < STEP_KINDS; i++) {
+        const struct spent *spent = i < MSG_TYPES ? &shard->spent[i] : &loop_spent(shard->loop)[i - MSG_TYPES];
+        atomic_store_explicit(&shard->longest[i].count, spent->count, memory_order_relaxed);
+        atomic_store_explicit(&shard->longest[i].ns, spent->ns, memory_order_relaxed);
+        atomic_store_explicit(&shard->longest[i].longest_ns, spent->longest_ns, memory_order_relaxed);
+    }
+}
+
+const char *step_name(unsigned kind) {
+    static const char *const names[STEP_KINDS] = {
+        [MSG_STORE_DONE] = "store_done",
+        [MSG_ADOPT] = "adopt",
+        [MSG_HTTP] = "http",
+        [MSG_UPGRADE] = "upgrade",
+        [MSG_STANZA] = "stanza",
+        [MSG_FAN] = "fan",
+        [MSG_DECIDED] = "decided",
+        [MSG_PEER_IN] = "peer_in",
+        [MSG_PEER_OUT] = "peer_out",
+        [MSG_ASK] = "ask",
+        [MSG_ANSWER] = "answer",
+        [MSG_CALL] = "call",
+        [MSG_TYPES + LOOP_EVENTS] = "events",
+        [MSG_TYPES + LOOP_TIMERS] = "timers",
+        [MSG_TYPES + LOOP_DEFERRED] = "deferred",
+    };
+    return names[kind];
+}
+
 /* Sleeping costs no CPU time, so the end of one turn is the beginning of the next: one clock call a turn. */
 static uint64_t turn_measure(struct shard *shard, uint64_t began_ns) {
     uint64_t now_ns = thread_cpu_ns();
-    if (now_ns - began_ns > atomic_load_explicit(&shard->cpu_ns_max, memory_order_relaxed))
+    if (now_ns - began_ns > atomic_load_explicit(&shard->cpu_ns_max, memory_order_relaxed)) {
         atomic_store_explicit(&shard->cpu_ns_max, now_ns - began_ns, memory_order_relaxed);
+        turn_show(shard);
+    }
+    memset(shard->spent, 0, sizeof shard->spent);
     return now_ns;
 }
 
 static void *shard_main(void *arg) {
     struct shard *shard = arg;
     uint64_t cpu_ns = thread_cpu_ns();
+    loop_set_share(shard->loop, SHARE_NS);
     bool leaving = false;
     while (!leaving) {
         turn_begin(shard);

@@ -33,6 +33,15 @@ struct turn {
     int64_t wall_us;     /* since 1970 */
 };
 
+/* Kinds of steps that a turn is made of: messages by type, then the phases of the loop. */
+enum { STEP_KINDS = MSG_TYPES + LOOP_PHASES };
+const char *step_name(unsigned kind);
+
+/* As struct spent, for all to read. */
+struct spent_shown {
+    atomic_uint count, ns, longest_ns;
+};
+
 typedef void (*msg_handler)(struct turn *turn, struct msg *msg); /* consumes the message */
 
 struct shard {
@@ -43,14 +52,17 @@ struct shard {
     struct mailbox box;
     struct msg *backlog; /* taken from the mailbox, for the next turns */
     struct arena *arena;
-    struct turn turn;            /* the current one: shard_turn(shard) */
-    void *im;                    /* struct im of this shard (im/im.h); NULL on a gate */
-    void *front;                 /* struct gate or struct web of this place */
-    const msg_handler *handlers; /* MSG_TYPES entries */
+    struct turn turn;              /* the current one: shard_turn(shard) */
+    void *im;                      /* struct im of this shard (im/im.h); NULL on a gate */
+    void *front;                   /* struct gate or struct web of this place */
+    struct spent spent[MSG_TYPES]; /* in this turn */
+    const msg_handler *handlers;   /* MSG_TYPES entries */
     pthread_t thread;
     atomic_bool stopping;
     /* Made visible by confabctl stats; written by the thread itself, read by any. */
-    atomic_uint_fast64_t turns, messages, cpu_ns_max;
+    atomic_uint_fast64_t turns, messages,
+        cpu_ns_max; /* CPU of its thread in its longest turn, and what that was made of: */
+    struct spent_shown longest[STEP_KINDS];
 };
 
 struct hub {
@@ -61,6 +73,7 @@ struct hub {
     void (*intercept)(struct hub *hub, struct shard *to, struct msg *msg); /* the simulator's; NULL in real life */
     /* Something that was too full has room again (gauge.h): any thread. NULL: nobody cares. */
     void (*relieved)(struct hub *hub);
+    bool (*intercept_long)(const struct hub *hub);                         /* the simulator's turn_is_long */
     void *simulator;
     void *server; /* struct server (im/im.h): options, store, what all places share and nobody changes */
 };
@@ -102,10 +115,17 @@ static inline bool shard_is_crowded(struct shard *shard) {
 }
 /* Tells all who wait for a gauge to fall. Any thread. */
 void hub_relieve(struct hub *hub);
+/*
+ * In a handler: these (linked by ->next; `last` points to the `next` of the last one) are handled (again) before all else that waits, in this
+ * turn or a later one. So a handler that has much to do does it in slices, and nothing overtakes the rest.
+ */
+void shard_again(struct shard *shard, struct msg *first, struct msg **last);
+/* The step in hand (a message, an event, a timer) has taken its time: who has more to do goes on in a step of its own. */
+bool turn_is_long(const struct turn *turn);
 /* Begins the bookkeeping of a turn and ends it; shard.c does so itself, tests that play a thread do it by hand. */
 struct turn *turn_begin(struct shard *shard);
 void turn_end(struct shard *shard);
-/* Handles messages that wait, a bounded number; true when there was one. */
+/* Handles messages that wait, for a bounded time; true when there was one. */
 bool shard_drain(struct shard *shard);
 
 /* Runs fn on that place's thread. */

@@ -117,6 +117,8 @@ bool world_is_quiet(const struct world *w) {
     for (unsigned from = 0; from < SENDERS; from++)
         for (unsigned to = 0; to < w->shard_count; to++)
             if (w->channels[from][to].first) return false;
+    for (unsigned i = 0; i < w->shard_count; i++)
+        if (loop_has_deferred(w->hub.places[i]->loop)) return false;
     uint64_t jobs, bytes;
     store_load(w->server.store, &jobs, &bytes);
     if (jobs) return false;
@@ -126,6 +128,11 @@ bool world_is_quiet(const struct world *w) {
 }
 
 /* --- open and close --- */
+
+/* What can be done in slices is, now and then: chance decides after which step. */
+static bool on_ask_long(const struct hub *hub) {
+    return one_in(hub->simulator, 6);
+}
 
 static void world_options(struct world *w) {
     struct options *o = &w->server.options;
@@ -153,6 +160,7 @@ void world_open(struct world *w, unsigned shards) {
     w->shard_count = shards;
     w->posting = SENDERS;
     w->hub.intercept = on_post;
+    w->hub.intercept_long = on_ask_long;
     w->hub.simulator = w;
     w->hub.server = w->server.hub = &w->hub;
     w->server.hub = &w->hub;
