@@ -23,10 +23,9 @@ static void buf_grow(struct buf *b, size_t need) {
     size_t cap = b->cap > BUF_MIN ? b->cap : BUF_MIN;
     while (cap < need) cap *= 2;
     size_t len = buf_len(b);
-    char *p = malloc(cap);
+    if (b->head && len) memmove(b->p, b->p + b->head, len);
+    char *p = realloc(b->p, cap); /* large ones are pages that move without a copy: a new page costs more than to fill it */
     CHECK(p);
-    if (len) memcpy(p, b->p + b->head, len);
-    free(b->p);
     *b = (struct buf){p, 0, (uint32_t)len, (uint32_t)cap};
 }
 
