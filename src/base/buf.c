@@ -24,7 +24,8 @@ static void buf_grow(struct buf *b, size_t need) {
     while (cap < need) cap *= 2;
     size_t len = buf_len(b);
     if (b->head && len) memmove(b->p, b->p + b->head, len);
-    char *p = realloc(b->p, cap); /* large ones are pages that move without a copy: a new page costs more than to fill it */
+    char *p =
+        realloc(b->p, cap); /* large ones are pages that move without a copy: a new page costs more than to fill it */
     CHECK(p);
     *b = (struct buf){p, 0, (uint32_t)len, (uint32_t)cap};
 }

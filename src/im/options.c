@@ -90,7 +90,7 @@ static const struct conf_option limit_options[] = {
             "Largest element before sign-in."),
     LIMIT_N("depth", depth, "32", 4, 1000, "Elements inside one another."),
     LIMIT_N("attributes", attributes, "64", 8, 1000, "Attributes of one element."),
-    LIMIT_N("children", children, "4000", 16, 100000, "Nodes of one stanza."),
+    LIMIT_N("children", children, "4000", 16, 100000, "Nodes and attributes of one stanza."),
     LIMIT_T("unauthenticated_time", unauthenticated_ms, "30s", SECOND, HOUR,
             "How long a connection may take to sign in."),
     LIMIT_T("idle_ping", idle_ping_ms, "4m", SECOND, 24 * HOUR, "A connection that was silent for so long is pinged."),

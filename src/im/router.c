@@ -414,6 +414,7 @@ void router_on_fan(struct turn *turn, struct msg *msg) {
     struct jid from = jid_trusted(str_of(m->text, m->from_len));
     for (; m->target_count > 0; m->target_count--) {
         if (turn_is_long(turn)) {
+            shard_hold(turn->shard, msg->bytes);
             shard_again(turn->shard, msg, &msg->next);
             return;
         }

@@ -82,15 +82,12 @@ void shard_again(struct shard *shard, struct msg *first, struct msg **last) {
         *last = NULL;
         for (struct msg *msg = first, *next; msg; msg = next) {
             next = msg->next;
+            shard_let_go(shard, msg->bytes);
             shard->handlers[msg->type](&shard->turn, msg);
         }
         return;
     }
     *last = shard->backlog;
-    for (const struct msg *msg = first; msg != shard->backlog; msg = msg->next) {
-        atomic_fetch_add_explicit(&shard->box.bytes, msg->bytes,
-                                  memory_order_relaxed); /* it will be handled once more */
-    }
     shard->backlog = first;
 }
 

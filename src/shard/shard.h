@@ -73,7 +73,7 @@ struct hub {
     void (*intercept)(struct hub *hub, struct shard *to, struct msg *msg); /* the simulator's; NULL in real life */
     /* Something that was too full has room again (gauge.h): any thread. NULL: nobody cares. */
     void (*relieved)(struct hub *hub);
-    bool (*intercept_long)(const struct hub *hub);                         /* the simulator's turn_is_long */
+    bool (*intercept_long)(const struct hub *hub); /* the simulator's turn_is_long */
     void *simulator;
     void *server; /* struct server (im/im.h): options, store, what all places share and nobody changes */
 };
@@ -116,8 +116,8 @@ static inline bool shard_is_crowded(struct shard *shard) {
 /* Tells all who wait for a gauge to fall. Any thread. */
 void hub_relieve(struct hub *hub);
 /*
- * In a handler: these (linked by ->next; `last` points to the `next` of the last one) are handled (again) before all else that waits, in this
- * turn or a later one. So a handler that has much to do does it in slices, and nothing overtakes the rest.
+ * In a handler: these (held; linked by ->next; `last` points to the `next` of the last one) are handled (again) before all else that waits,
+ * in this turn or a later one. So a handler that has much to do does it in slices, and nothing overtakes the rest.
  */
 void shard_again(struct shard *shard, struct msg *first, struct msg **last);
 /* The step in hand (a message, an event, a timer) has taken its time: who has more to do goes on in a step of its own. */

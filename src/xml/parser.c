@@ -532,7 +532,7 @@ static enum xml_error take_attrs(struct parser *p, struct frame *f) {
         if (p->at == p->end) return XML_NOT_WELL_FORMED;
         if (*p->at == '>' || *p->at == '/') break;
         if (!spaced) return XML_NOT_WELL_FORMED;
-        if (list.count++ == p->limits->attrs_max) return XML_TOO_COMPLEX;
+        if (list.count++ == p->limits->attrs_max || p->nodes++ == p->limits->children_max) return XML_TOO_COMPLEX;
         enum xml_error error = take_attr(p, f, &list);
         if (error) return error;
     }

@@ -22,7 +22,7 @@ struct xml_limits {
     uint32_t bytes_max;    /* of one top-level element or stream header */
     uint16_t depth_max;    /* elements inside one another; 1: no children */
     uint16_t attrs_max;    /* of one element, namespace declarations included */
-    uint32_t children_max; /* nodes in one tree */
+    uint32_t children_max; /* nodes and attributes of one tree */
 };
 
 enum xml_error {
