@@ -118,6 +118,11 @@ static const struct conf_option limit_options[] = {
             "Messages read at once for a client that gets what it missed."),
     LIMIT_N("sm_queue", sm_queue, "2000", 10, 100000, "Stanzas that wait for one session's acknowledgement."),
     LIMIT_B("sm_queue_bytes", sm_queue_bytes, "4M", 65536, 1024 * (int64_t)MIB, "The same in bytes."),
+    LIMIT_N("sm_account", sm_account, "6000", 10, 1000000,
+            "Stanzas that wait for the acknowledgement of all sessions of one account together."),
+    LIMIT_B(
+        "sm_account_bytes", sm_account_bytes, "8M", 65536, 1024 * (int64_t)MIB,
+        "The same in bytes; above it sessions without a connection end first, then the one that is furthest behind."),
     LIMIT_T("sm_resume_time", sm_resume_ms, "10m", SECOND, 24 * HOUR,
             "How long a session whose connection broke can be resumed."),
     LIMIT_B("output_high", output_high, "256k", 16384, 64 * MIB,

@@ -37,7 +37,7 @@ struct options {
     int64_t connections, connections_per_address, connections_per_prefix, unauthenticated;
     int64_t bytes_per_s, bytes_burst, stanzas_per_s, stanzas_burst;
     int64_t roster_items, blocked_items, requests, resources, offline_page;
-    int64_t sm_queue, sm_queue_bytes, sm_resume_ms;
+    int64_t sm_queue, sm_queue_bytes, sm_account, sm_account_bytes, sm_resume_ms;
     int64_t output_high, output_max;
     int64_t store_waiting, shard_waiting, session_waiting;
     int64_t directed, mam_page;

@@ -74,7 +74,8 @@ void sm_ask_in_time(struct turn *turn, struct session *s) {
     }
 }
 
-static void sm_push(struct sm *sm, struct wire *wire, int64_t sequence) {
+static void sm_push(struct session *s, struct wire *wire, int64_t sequence) {
+    struct sm *sm = s->sm;
     uint32_t count = sm->sent - sm->acked;
     if (count == sm->cap) {
         uint32_t cap = sm->cap ? sm->cap * 2 : 8;
@@ -89,17 +90,54 @@ static void sm_push(struct sm *sm, struct wire *wire, int64_t sequence) {
     sm->items[(sm->head + count) % sm->cap] = (struct sm_item){wire_ref(wire), sequence, 0};
     sm->sent++;
     sm->bytes += wire->len;
+    s->account->sm_count++;
+    s->account->sm_bytes += wire->len;
+}
+
+/* Ends when the turn does: what it has not acknowledged waits in the archive, or goes elsewhere. */
+static void sm_overflow(struct session *s) {
+    s->overflowed = true;
+    session_defer(s);
+}
+
+/* The session to end first: without a connection before one that has it, then the one with most bytes. */
+static struct session *sm_largest(const struct account *a) {
+    struct session *largest = NULL;
+    LIST_EACH (&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (!s->sm || s->overflowed || s->sm->sent == s->sm->acked) continue;
+        bool is_alike = largest && !largest->stream == !s->stream;
+        if (!largest || (is_alike ? s->sm->bytes > largest->sm->bytes : !s->stream)) largest = s;
+    }
+    return largest;
+}
+
+/* All queues of an account together: however many sessions it has, strangers cannot fill the memory by writing to it. */
+static void sm_bound(struct account *a) {
+    const struct options *o = &a->im->server->options;
+    if (a->sm_count <= o->sm_account && a->sm_bytes <= (uint64_t)o->sm_account_bytes) return;
+    int64_t count = a->sm_count, bytes = (int64_t)a->sm_bytes;
+    LIST_EACH (&a->sessions, at, after) { /* those that are about to end already */
+        const struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (!s->sm || !s->overflowed) continue;
+        count -= s->sm->sent - s->sm->acked;
+        bytes -= s->sm->bytes;
+    }
+    for (struct session *s; count > o->sm_account || bytes > o->sm_account_bytes;) {
+        if (!(s = sm_largest(a))) return;
+        count -= s->sm->sent - s->sm->acked;
+        bytes -= s->sm->bytes;
+        sm_overflow(s);
+    }
 }
 
 void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
     struct sm *sm = s->sm;
     const struct options *o = &s->account->im->server->options;
-    sm_push(sm, wire, sequence);
-    if ((int64_t)(sm->sent - sm->acked) > o->sm_queue || sm->bytes > o->sm_queue_bytes) {
-        s->overflowed = true;
-        session_defer(s);
-        return;
-    }
+    sm_push(s, wire, sequence);
+    if ((int64_t)(sm->sent - sm->acked) > o->sm_queue || sm->bytes > o->sm_queue_bytes) sm_overflow(s);
+    sm_bound(s->account);
+    if (s->overflowed) return;
     session_write(turn, s, wire);
     if (sm->sent - sm->asked >= ASK_EVERY) {
         sm_ask(turn, s);
@@ -129,6 +167,8 @@ bool sm_acknowledge(struct turn *turn, struct session *s, uint32_t h) {
     for (; n > 0; n--) {
         struct sm_item *item = &sm->items[sm->head];
         sm->bytes -= item->wire->len;
+        s->account->sm_count--;
+        s->account->sm_bytes -= item->wire->len;
         wire_unref(&item->wire);
         int64_t sequence = item->sequence;
         sm->head = (sm->head + 1) % sm->cap;
@@ -292,6 +332,8 @@ void sm_free(struct turn *turn, struct session *s) {
         stream_close(turn, sm->resuming, STREAM_ERR_CONFLICT, STR("The session has ended."));
     }
     loop_timer_cancel(turn->shard->loop, &sm->expiry);
+    s->account->sm_count -= sm->sent - sm->acked;
+    s->account->sm_bytes -= sm->bytes;
     for (uint32_t i = 0; i != sm->sent - sm->acked; i++) wire_unref(&sm->items[(sm->head + i) % sm->cap].wire);
     free(sm->items);
     ordered_free(&sm->undecided);

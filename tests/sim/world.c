@@ -144,6 +144,8 @@ static void world_options(struct world *w) {
     o->stanzas_burst = 10 + roll(w, 50);
     o->offline_page = 1 + roll(w, 8);
     o->mam_page = 1 + roll(w, 12);
+    if (one_in(w, 3)) o->sm_queue = 40 + roll(w, 60);
+    if (one_in(w, 3)) o->sm_account = 60 + roll(w, 100);
     if (one_in(w, 3)) o->store_waiting = 1000 + roll(w, 5000);
     if (one_in(w, 3)) o->shard_waiting = 1000 + roll(w, 5000);
     if (one_in(w, 3)) o->session_waiting = 1000 + roll(w, 5000);
