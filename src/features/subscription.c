@@ -8,8 +8,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "im/change.h"
+#include "im/debt.h"
 #include "im/deliver.h"
 #include "im/feature.h"
+#include "im/iq.h"
 #include "im/presence.h"
 #include "im/roster.h"
 #include "im/router.h"
@@ -62,10 +64,14 @@ struct step {
     struct str stanza;             /* IN: as it came */
     int64_t owed;                  /* IN: the debt that it settles */
     uint32_t session, session_gen; /* OUT: whose next stanzas wait */
+    uint32_t number;               /* OUT: of the stanza there: it counts after the commit (promise 1) */
     struct pending *place;         /* IN: nothing overtakes it */
     bool pass;                     /* to be routed (OUT: done by the debt) or delivered (IN) */
     bool changed;                  /* the roster item */
     bool approve;                  /* IN: answered `subscribed` without asking */
+    bool hidden;                   /* OUT: the contact was told that nobody is here */
+    bool behind;                   /* IN: an older debt of the same two comes first */
+    enum stanza_error refused;     /* OUT: nothing was done */
     unsigned before, after;
 };
 
@@ -124,11 +130,12 @@ static void decide_out(struct turn *turn, struct account *a, struct change *c) {
     if (is_new && step->after != step->before && a->contacts.count >= (uint32_t)a->im->server->options.roster_items) {
         step->pass = false;
         step->after = step->before;
+        step->refused = STANZA_ERR_RESOURCE_CONSTRAINT;
         return;
     }
     write_state(a, c, step, STR_NONE);
-    if (step->pass && (step->before & ROSTER_FROM) && !(step->after & ROSTER_FROM))
-        presence_hide(turn, a, step->contact);
+    step->hidden = step->pass && (step->before & ROSTER_FROM) && !(step->after & ROSTER_FROM);
+    if (step->hidden) presence_hide(turn, a, step->contact);
     if (step->pass) {
         struct xml_node *el = stanza_tree(turn, step->stanza);
         if (el) change_owe(turn, c, xml_copy_shallow(turn->arena, el), step->contact);
@@ -137,6 +144,10 @@ static void decide_out(struct turn *turn, struct account *a, struct change *c) {
 
 static void decide_in(struct turn *turn, struct account *a, struct change *c) {
     struct step *step = c->data;
+    if (step->owed && debt_is_behind(a->im, step->owed, step->contact, account_jid(a))) {
+        step->behind = true;
+        return;
+    }
     const struct rule *rule = rule_of(inbound, step->type);
     step->before = state_of(a, jid_str(step->contact));
     step->pass = (!rule->if_any || (step->before & rule->if_any)) && !(step->before & rule->unless);
@@ -161,11 +172,25 @@ static void decide_in(struct turn *turn, struct account *a, struct change *c) {
 
 /* --- after the commit --- */
 
+/* Nothing has changed, and who asked for it is told so. */
+static void refuse_out(struct turn *turn, struct session *s, const struct step *step, enum stanza_error error) {
+    struct xml_node *el = stanza_tree(turn, step->stanza);
+    struct stanza stanza;
+    if (!el || stanza_read(turn->arena, el, &stanza) != STANZA_ERR_NONE) return;
+    session_send_node(turn, s, stanza_error_reply(turn->arena, &stanza, error, STR("Nothing was changed.")));
+}
+
 static void finish_out(struct turn *turn, struct account *a, struct change *c, int err) {
-    const struct step *step = c->data;
+    struct step *step = c->data;
     if (!err && step->changed) roster_push(turn, a, jid_str(step->contact));
     struct session *s = session_at(a->im, step->session, step->session_gen);
-    if (s && s->stream) stream_release(turn, s->stream);
+    if (err) step->refused = iq_error_of(err);
+    if (err && step->hidden) presence_show(turn, a, step->contact); /* it is still a contact */
+    if (s && step->refused) refuse_out(turn, s, step, step->refused);
+    if (!s) return;
+    struct stream *held = s->stream; /* NULL: it broke meanwhile; who resumes waits for the decision */
+    session_decided(turn, s, step->number);
+    if (held) stream_release(turn, held);
 }
 
 static void deliver_step(struct turn *turn, struct account *a, const struct step *step) {
@@ -191,7 +216,12 @@ static void tell_in(struct turn *turn, struct account *a, const struct step *ste
 
 static void finish_in(struct turn *turn, struct account *a, struct change *c, int err) {
     const struct step *step = c->data;
-    if (!err) tell_in(turn, a, step);
+    if (step->owed && (err || step->behind)) {
+        debt_again(turn, step->owed, step->stanza, step->contact, account_jid(a));
+    } else if (!err) {
+        if (step->owed) debt_settled(a->im);
+        tell_in(turn, a, step);
+    }
     step->place->done = true;
     account_settle(turn, a);
 }
@@ -221,6 +251,9 @@ static enum verdict on_out(struct walk *walk) {
     struct step *step = c->data;
     step->session = walk->session->index;
     step->session_gen = walk->session->generation;
+    step->number = walk->origin.number;
+    walk->origin.flags |= ORIGIN_LATER;
+    sm_await(walk->session, step->number);
     stream_hold(walk->session->stream);
     change_start(walk->turn, walk->account, c);
     return DROP; /* goes its own way from here */

@@ -51,7 +51,10 @@ struct origin {
     uint32_t number; /* of the stanza on that session, XEP-0198's count */
     uint32_t bytes;  /* that the session was charged with (ORIGIN_KEPT) */
 };
-enum { ORIGIN_KEPT = 1 /* MSG_DECIDED is awaited */ };
+enum {
+    ORIGIN_KEPT = 1, /* MSG_DECIDED is awaited */
+    ORIGIN_LATER = 2 /* the handler that ended the walk decides its fate (session_decided) after a commit */
+};
 
 /* One stanza on its way through one chain. Lives in the turn's arena. */
 struct walk {

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "im/account.h"
+#include "im/debt.h"
 #include "im/router.h"
 #include "im/session.h"
 
@@ -31,6 +32,7 @@ struct im *im_new(struct server *server, struct shard *shard) {
     list_init(&im->idle_accounts);
     list_init(&im->streams);
     list_init(&im->crowd);
+    list_init(&im->debt_queue);
     shard->box.waiting.high = (uint64_t)server->options.shard_waiting;
     shard->hub->relieved = streams_relieved;
     im->ids = block_cipher_new(server->id_key);
@@ -64,6 +66,7 @@ void im_show(struct im *im) {
 void im_free(struct im **im) {
     if (!*im) return;
     accounts_free(*im);
+    debts_free(*im);
     buf_free(&(*im)->scratch);
     block_cipher_free(&(*im)->ids);
     free((*im)->sessions);

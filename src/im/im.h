@@ -58,9 +58,12 @@ struct im {
     struct link crowd;         /* streams that wait because something is too full, longest first */
     uint32_t crowd_count;
     struct loop_timer sweep;
-    uint32_t sweep_at; /* the session that it looked at last */
-    uint32_t debts;    /* made here: makes their ids unique */
-    bool stopping;     /* nobody signs in any more */
+    uint32_t sweep_at;      /* the session that it looked at last */
+    uint32_t debts;         /* made here: makes their ids unique */
+    bool stopping;          /* nobody signs in any more */
+    struct link debt_queue; /* im/debt.h */
+    struct loop_timer debt_timer;
+    int64_t debt_wait_ms; /* of the last try */
     /* Sessions by handle. */
     struct session **sessions;
     uint32_t *session_gens;

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "im/account.h"
 #include "im/archive.h"
+#include "im/debt.h"
 #include "im/feature.h"
 #include "im/iq.h"
 #include "im/presence.h"
@@ -233,6 +235,7 @@ void router_out(struct turn *turn, struct session *session, const struct stanza 
         router_dispatch_out(&walk);
         if (walk.origin.flags & ORIGIN_KEPT) return; /* told by MSG_DECIDED */
     }
+    if (walk.origin.flags & ORIGIN_LATER) return;
     session = session_at(walk.im, index, generation); /* a handler may have ended it */
     if (session) session_decided(turn, session, number);
 }
@@ -278,6 +281,9 @@ static void router_nobody(struct walk *walk) {
 struct debt_job {
     struct store_job job;
     int64_t owed;
+    struct jid from, to;
+    struct str stanza;
+    char text[]; /* all three */
 };
 
 static int debt_run(struct db *db, struct store_job *job) {
@@ -285,14 +291,28 @@ static int debt_run(struct db *db, struct store_job *job) {
 }
 
 static void debt_done(struct turn *turn, struct store_job *job) {
-    (void)turn;
+    const struct debt_job *j = (const struct debt_job *)job;
+    if (job->result && job->result != ERR_NOT_FOUND) debt_again(turn, j->owed, j->stanza, j->from, j->to);
     free(job);
+}
+
+static struct str debt_text(char **at, struct str s) {
+    char *p = *at;
+    memcpy(p, s.p, s.len);
+    *at += s.len;
+    return str_of(p, s.len);
 }
 
 /* A debt that needed no effect here. */
 static void router_settle_debt(struct walk *walk) {
-    struct debt_job *j = calloc(1, sizeof *j);
+    struct str from = jid_bare_str(walk->stanza.from), to = jid_bare_str(walk->stanza.to),
+               stanza = xml_string(walk->turn->arena, walk->stanza.el, STR_NONE);
+    struct debt_job *j = calloc(1, sizeof *j + from.len + to.len + stanza.len);
     CHECK(j != NULL);
+    char *at = j->text;
+    j->from = jid_trusted(debt_text(&at, from));
+    j->to = jid_trusted(debt_text(&at, to));
+    j->stanza = debt_text(&at, stanza);
     j->job.kind = STORE_WRITE;
     j->job.slot = walk->account->slot;
     j->job.run = debt_run;
@@ -312,9 +332,12 @@ static void router_settle_in(struct walk *walk) {
 static bool router_in(struct walk *walk, struct msg_stanza *m) {
     if (walk->account
             ->failed) { /* not known whether there is such an account: nothing is decided, a debt stays and is replayed */
+        if (walk->owed)
+            debt_again(walk->turn, walk->owed, xml_string(walk->turn->arena, walk->stanza.el, STR_NONE),
+                       walk->stanza.from, walk->stanza.to);
         walk->owed = 0;
         if (walk->stanza.kind != STANZA_PRESENCE)
-            router_refuse(walk, STANZA_ERR_INTERNAL_SERVER_ERROR, STR("Try again later."));
+            router_refuse(walk, STANZA_ERR_RESOURCE_CONSTRAINT, STR("Try again later."));
         router_settle_in(walk);
         return true;
     }

@@ -2,7 +2,7 @@
 // Who is too far behind ends, alone; what is archived waits for whoever comes.
 
 import { expect, test } from 'vitest';
-import { type Account, type Client, everything, NS, resume, useServer, x } from './harness/index.ts';
+import { type Account, type Client, everything, NS, resume, useServer } from './harness/index.ts';
 
 const stage = useServer({ limits: { sm_queue: '30', sm_account: '75' } });
 
