@@ -408,6 +408,30 @@ describe('the connection', () => {
   });
 });
 
+describe('on a phone', () => {
+  test.each(['offline', 'waiting', 'ended'])(
+    'the word about the connection covers nothing that one uses: %s',
+    async (state) => {
+      const page = await newPage('phone');
+      await show(page, `connection=${state}`, '#/');
+      if (state === 'ended') await page.getByRole('button', { name: 'Close' }).click();
+      const pill = (await page.locator('.banner').boundingBox())!;
+      for (const of of ['.list .search', '.list .bar', '.rail']) {
+        const it = (await page.locator(of).first().boundingBox())!;
+        expect([of, pill.y >= it.y + it.height || pill.y + pill.height <= it.y]).toEqual([of, true]);
+      }
+    },
+  );
+
+  test('a choice of the settings stands under the words that it belongs to', async () => {
+    const page = await newPage('phone');
+    await show(page, '', '#/settings/chats');
+    const words = (await page.locator('.set.stack-sm b').first().boundingBox())!;
+    const choice = (await page.locator('.set.stack-sm select').first().boundingBox())!;
+    expect(Math.abs(choice.x - words.x)).toBeLessThan(1);
+  });
+});
+
 describe('toasts', () => {
   test.each(['phone', 'tablet', 'desktop'] as const)('do not cover what one writes: %s', async (size) => {
     const page = await newPage(size);
@@ -448,6 +472,21 @@ describe('toasts', () => {
 });
 
 describe('people', () => {
+  test('the details keep their width, however little they say', async () => {
+    const page = await newPage();
+    await show(page, '', '#/chat/mia@example.org');
+    const edge = () =>
+      page.evaluate(() => [
+        document.querySelector('.main')!.getBoundingClientRect().right,
+        document.querySelector('.details')!.getBoundingClientRect().left,
+      ]);
+    const [end, begin] = await edge();
+    expect(begin).toBe(end);
+    await page.getByRole('button', { name: 'Block Mia' }).click();
+    await page.getByRole('button', { name: 'Unblock Mia' }).waitFor();
+    expect(await edge()).toEqual([end, end]);
+  });
+
   test('an answered request says where the person is, and the focus stays in the list', async () => {
     const page = await newPage();
     await show(page, '', '#/');
