@@ -77,15 +77,33 @@ static enum stanza_error read_items(const struct walk *walk, struct change *c, s
 }
 
 /* A contact of whom we show presence to disappears for it, or comes back. */
-static void tell_contacts(struct turn *turn, struct account *a, struct str jid, bool block) {
-    const struct contact *contact = account_contact(a, jid);
-    bool is_seen = contact && (contact->flags & ROSTER_FROM);
-    if (!is_seen) return;
+static void tell_contact(struct turn *turn, struct account *a, const struct contact *contact, struct jid jid,
+                         bool block) {
+    if (!contact || !(contact->flags & ROSTER_FROM)) return;
     if (block) {
-        presence_hide(turn, a, jid_trusted(jid));
+        presence_hide(turn, a, jid);
     } else {
-        presence_show(turn, a, jid_trusted(jid));
+        presence_show(turn, a, jid);
     }
+}
+
+/* To all whom these addresses cover. Domains are looked up for each contact: one pass, however many there are. */
+static void tell_contacts(struct turn *turn, struct account *a, const struct block_set *set, bool block) {
+    struct map domains = MAP_INIT;
+    for (uint32_t i = 0; i < set->fresh_count; i++) {
+        struct jid jid = jid_trusted(set->fresh[i]);
+        if (jid.local_len) {
+            tell_contact(turn, a, account_contact(a, jid_bare_str(jid)), jid, block);
+        } else if (jid_is_bare(jid)) {
+            map_put(&domains, set->fresh[i], a);
+        }
+    }
+    for (uint32_t i = 0; domains.count && i < a->contacts.count; i++) {
+        const struct contact *contact = a->contacts.items[i];
+        struct jid jid = jid_trusted(contact_jid(contact));
+        if (map_get(&domains, jid_domain(jid))) tell_contact(turn, a, contact, jid, block);
+    }
+    map_free(&domains);
 }
 
 static void decide(struct turn *turn, struct account *a, struct change *c) {
@@ -110,11 +128,11 @@ static void decide(struct turn *turn, struct account *a, struct change *c) {
         set->fresh[set->fresh_count++] = set->jids[i];
         if (set->block) {
             change_block(c, set->jids[i]);
-            tell_contacts(turn, a, set->jids[i], true); /* while it is not yet blocked */
         } else {
             change_unblock(c, set->jids[i]);
         }
     }
+    if (set->block) tell_contacts(turn, a, set, true); /* while they are not yet blocked */
 }
 
 static void push(struct turn *turn, struct account *a, const struct block_set *set) {
@@ -142,11 +160,11 @@ static void finish(struct turn *turn, struct account *a, struct change *c, int e
     if (!c->later) return;
     if (err) {
         iq_later_failed(turn, &c->later, err);
-        return;
+    } else {
+        iq_later_answer(turn, &c->later, NULL);
+        push(turn, a, set);
     }
-    iq_later_answer(turn, &c->later, NULL);
-    push(turn, a, set);
-    for (uint32_t i = 0; !set->block && i < set->fresh_count; i++) tell_contacts(turn, a, set->fresh[i], false);
+    if (set->block == (err != 0)) tell_contacts(turn, a, set, false); /* they see us (again) */
 }
 
 static void on_set(struct walk *walk) {

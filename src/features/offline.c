@@ -157,12 +157,11 @@ static void flood_read(struct turn *turn, struct flood *f) {
     store_submit(f->account->im->server->store, turn, &f->job);
 }
 
-/* A client became available that shows messages and does not ask for them itself. */
-static enum verdict on_available(struct walk *walk) {
-    struct session *s = walk->session;
-    struct account *a = walk->account;
-    bool wants = !s->modern && session_is_available(s) && s->priority >= 0 && !jid_some(walk->stanza.to);
-    if (!wants || a->flooder || a->waiting_from == 0) return PASS;
+/* To a client that shows messages and does not ask for them itself. */
+static void flood_begin(struct turn *turn, struct session *s) {
+    struct account *a = s->account;
+    bool wants = !s->modern && session_is_available(s) && s->priority >= 0;
+    if (!wants || a->flooder || a->waiting_from == 0) return;
     struct flood *f = calloc(1, sizeof *f);
     CHECK(f != NULL);
     f->account = a;
@@ -170,12 +169,16 @@ static enum verdict on_available(struct walk *walk) {
     f->session_gen = s->generation;
     f->id = a->id;
     f->after = a->waiting_from - 1 > a->offline_mark ? a->waiting_from - 1 : a->offline_mark;
-    f->page = (uint32_t)walk->im->server->options.offline_page;
+    f->page = (uint32_t)a->im->server->options.offline_page;
     a->waiting_from = 0; /* from here on the flood knows how far it is */
     a->flooder = s;
     a->flood_at = f->after;
     account_job_begin(a);
-    flood_read(walk->turn, f);
+    flood_read(turn, f);
+}
+
+static enum verdict on_available(struct walk *walk) {
+    if (!jid_some(walk->stanza.to)) flood_begin(walk->turn, walk->session);
     return PASS;
 }
 
@@ -194,4 +197,5 @@ const struct feature feature_offline = {
             "handed over before it is acknowledged.",
     .disco = offline_disco,
     .hooks = offline_hooks,
+    .session_resumed = flood_begin, /* it goes on where the connection broke */
 };

@@ -28,7 +28,8 @@ struct feature {
     const struct hook *hooks;        /* ended by run NULL; NULL: none */
     /* Events that are not stanzas. Any may be NULL. */
     void (*session_bound)(struct turn *turn, struct session *session);
-    void (*session_ended)(struct turn *turn, struct session *session); /* any end; the session is still whole */
+    void (*session_resumed)(struct turn *turn, struct session *session); /* over a new connection (XEP-0198) */
+    void (*session_ended)(struct turn *turn, struct session *session);   /* any end; the session is still whole */
     void (*account_loaded)(struct turn *turn, struct account *account);
 };
 

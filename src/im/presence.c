@@ -79,11 +79,35 @@ void presence_probed(struct turn *turn, struct account *a, struct jid from) {
     }
 }
 
+/* To one resource alone. */
+static void presence_to_full(struct turn *turn, struct account *a, struct session *s, struct jid to, bool available) {
+    if (account_blocks(a, to)) return;
+    if (!available) {
+        struct xml_node *el = presence_node(turn, STR("unavailable"), session_full(s));
+        router_send(turn, xml_set(turn->arena, el, STR("to"), jid_str(to)), to);
+        return;
+    }
+    struct buf bytes = BUF_INIT;
+    wire_write(s->presence, jid_str(to), &bytes);
+    router_send_owed(turn, buf_str(&bytes), to, 0);
+    buf_free(&bytes);
+}
+
+static bool presence_full_to_full(struct turn *turn, struct account *a, struct jid to, bool available) {
+    if (jid_is_bare(to)) return false;
+    LIST_EACH (&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (session_is_available(s)) presence_to_full(turn, a, s, to, available);
+    }
+    return true;
+}
+
 void presence_show(struct turn *turn, struct account *a, struct jid contact) {
-    presence_of_all(turn, a, contact);
+    if (!presence_full_to_full(turn, a, contact, true)) presence_of_all(turn, a, contact);
 }
 
 void presence_hide(struct turn *turn, struct account *a, struct jid contact) {
+    if (presence_full_to_full(turn, a, contact, false)) return;
     LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (session_is_available(s)) presence_one(turn, a, contact, STR("unavailable"), session_full(s));

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "im/feature.h"
 #include "im/handover.h"
 #include "im/session.h"
 #include "xmpp/ns.h"
@@ -302,6 +303,9 @@ static void sm_finish_resume(struct turn *turn, struct session *s) {
     for (uint32_t i = 0; i < count; i++) session_write(turn, s, sm->items[(sm->head + i) % sm->cap].wire);
     sm->asked = sm->acked;
     if (count > 0) sm_ask(turn, s);
+    for (const struct feature *const *f = features; *f; f++) {
+        if ((*f)->session_resumed) (*f)->session_resumed(turn, s);
+    }
 }
 
 void sm_resume(struct turn *turn, struct session *s, struct stream *stream, uint32_t h) {

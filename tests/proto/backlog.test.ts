@@ -75,3 +75,18 @@ test('many sessions without a connection: the account as a whole is bounded, and
   await again.until(() => ids(again).length === 15, 'all messages');
   expect(ids(again)).toEqual(from(0, 15));
 });
+
+test('a hand-over whose connection broke goes on when the session is resumed', async () => {
+  const [a, b] = await stage.accounts('alice', 'bob');
+  const bob = await stage.signIn(b);
+  await tell(bob, a.jid, 0, 40);
+  const old = await stage.signIn(a, { resource: 'old', sm: true });
+  old.autoAck = false; // so that the server stops half-way
+  old.send('<presence/>');
+  await old.until(() => ids(old).length >= 10, 'the first messages');
+  old.kill();
+  const again = stage.adopt(await resume(old, a));
+  await again.until(() => ids(old).length + ids(again).length >= 40, 'the rest');
+  await again.settle(bob);
+  expect([...ids(old), ...ids(again)]).toEqual(from(0, 40));
+});

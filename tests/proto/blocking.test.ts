@@ -247,6 +247,32 @@ describe('what is seen of it', () => {
     await alice.pick(x`<presence from='${bob}'><show>chat</show></presence>`);
   });
 
+  test('so does each contact of a blocked domain', async () => {
+    const [alice, bob] = await friends();
+    const [c] = await stage.accounts('carol');
+    const carol = await stage.signIn(c, { presence: true });
+    await alice.set(block(stage.domain));
+    await bob.receives`<presence from='${alice}' type='unavailable'/>`;
+    await alice.set(unblock());
+    await bob.receives`<presence from='${alice}'/>`;
+    await carol.receivesNothing(alice);
+  });
+
+  test('a blocked resource sees it, and no other one', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    await stage.befriend(a, b);
+    const alice = await stage.signIn(a, { presence: true });
+    const bad = await stage.signIn(b, { resource: 'bad', presence: true });
+    const good = await stage.signIn(b, { resource: 'good', presence: true });
+    await bad.settle(alice, good);
+    await good.settle(alice, bad);
+    await alice.set(block(bad.jid));
+    await bad.receives`<presence from='${alice}' to='${bad}' type='unavailable'/>`;
+    await alice.set(unblock(bad.jid));
+    await bad.receives`<presence from='${alice}' to='${bad}'/>`;
+    await good.receivesNothing(alice);
+  });
+
   test('strangers see nothing of either', async () => {
     const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
     await alice.set(block(bob.bare));

@@ -70,6 +70,19 @@ describe('contacts', () => {
     await bob.pick(x`<presence from='${alice}'/>`);
   });
 
+  test('a block that fails shows the contact what it was to see no more', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    await stage.befriend(a, b);
+    const alice = await stage.signIn(a, { presence: true });
+    const bob = await stage.signIn(b, { presence: true });
+    await bob.pick(x`<presence from='${alice}'/>`);
+    failWrites('blocked');
+    const answer = await alice.iq('set', x`<block xmlns='${NS.blocking}'><item jid='${b.jid}'/></block>`);
+    expect(answer.attr('type')).toBe('error');
+    await bob.pick(x`<presence from='${alice}' type='unavailable'/>`);
+    await bob.pick(x`<presence from='${alice}'/>`);
+  });
+
   test('what the other side cannot write is tried again, in order', async () => {
     const [a, b] = await stage.accounts('alice', 'bob');
     const alice = await stage.signIn(a, { presence: true });
