@@ -175,6 +175,7 @@ static void session_leave(struct turn *turn, struct session *s) {
 void session_end(struct turn *turn, struct session *s, enum stream_error error, struct str text) {
     if (s->ending) return;
     s->ending = true;
+    sm_discount(s);
     struct account *a = s->account;
     account_job_begin(a); /* holds the account while its last session leaves */
     LOG(LOG_DEBUG, "session-end", F_STR("session", session_full(s)), F_STR("why", stream_error_name(error)));

@@ -132,6 +132,8 @@ void sm_decided(struct turn *turn, struct session *session, uint32_t number);
 void sm_resume(struct turn *turn, struct session *session, struct stream *stream, uint32_t h);
 struct session *sm_find(const struct account *account, struct str previd);
 void sm_hibernate(struct turn *turn, struct session *session);
+/* It ends: what it holds counts no longer among its account's, or its leaving would end others. */
+void sm_discount(struct session *session);
 void sm_free(struct turn *turn, struct session *session);
 /* Asks for an acknowledgement if enough is out. */
 void sm_ask(struct turn *turn, struct session *session);

@@ -101,12 +101,18 @@ static void sm_overflow(struct session *s) {
     session_defer(s);
 }
 
+void sm_discount(struct session *s) {
+    if (!s->sm) return;
+    s->account->sm_count -= s->sm->sent - s->sm->acked;
+    s->account->sm_bytes -= s->sm->bytes;
+}
+
 /* The session to end first: without a connection before one that has it, then the one with most bytes. */
 static struct session *sm_largest(const struct account *a) {
     struct session *largest = NULL;
     LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
-        if (!s->sm || s->overflowed || s->sm->sent == s->sm->acked) continue;
+        if (!s->sm || s->overflowed || s->ending || s->sm->sent == s->sm->acked) continue;
         bool is_alike = largest && !largest->stream == !s->stream;
         if (!largest || (is_alike ? s->sm->bytes > largest->sm->bytes : !s->stream)) largest = s;
     }
@@ -120,7 +126,7 @@ static void sm_bound(struct account *a) {
     int64_t count = a->sm_count, bytes = (int64_t)a->sm_bytes;
     LIST_EACH (&a->sessions, at, after) { /* those that are about to end already */
         const struct session *s = CONTAINER_OF(at, struct session, in_account);
-        if (!s->sm || !s->overflowed) continue;
+        if (!s->sm || !s->overflowed || s->ending) continue;
         count -= s->sm->sent - s->sm->acked;
         bytes -= s->sm->bytes;
     }
@@ -336,8 +342,6 @@ void sm_free(struct turn *turn, struct session *s) {
         stream_close(turn, sm->resuming, STREAM_ERR_CONFLICT, STR("The session has ended."));
     }
     loop_timer_cancel(turn->shard->loop, &sm->expiry);
-    s->account->sm_count -= sm->sent - sm->acked;
-    s->account->sm_bytes -= sm->bytes;
     for (uint32_t i = 0; i != sm->sent - sm->acked; i++) wire_unref(&sm->items[(sm->head + i) % sm->cap].wire);
     free(sm->items);
     ordered_free(&sm->undecided);

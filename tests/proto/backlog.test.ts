@@ -78,8 +78,9 @@ test('many sessions without a connection: the account as a whole is bounded, and
 
 test('a hand-over whose connection broke goes on when the session is resumed', async () => {
   const [a, b] = await stage.accounts('alice', 'bob');
-  const bob = await stage.signIn(b);
+  const bob = await stage.signIn(b, { sm: true });
   await tell(bob, a.jid, 0, 40);
+  await bob.allAcked(); // they wait: what comes live does not stop half-way
   const old = await stage.signIn(a, { resource: 'old', sm: true });
   old.autoAck = false; // so that the server stops half-way
   old.send('<presence/>');
