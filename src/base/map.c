@@ -20,6 +20,12 @@ struct map_slot {
     uint32_t hash; /* its lower half: finds the place in tables of any size we allow */
 };
 
+struct map_table {
+    uint32_t count, cap; /* cap is a power of two */
+    uint32_t dead;       /* slots of removed entries, not yet reused */
+    struct map_slot slots[];
+};
+
 #define CAP_MIN 8u
 #define CAP_MAX (1u << 30)
 #define KEY_MAX UINT32_MAX
@@ -84,80 +90,94 @@ uint64_t map_hash(struct str key) {
 
 /* --- the table --- */
 
-static struct map_slot *map_find(const struct map *m, struct str key, uint32_t hash) {
-    if (m->cap == 0) return NULL;
-    for (size_t i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
-        struct map_slot *slot = &m->slots[i];
+static struct map_slot *table_find(struct map_table *t, struct str key, uint32_t hash) {
+    if (!t) return NULL;
+    for (size_t i = hash & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
+        struct map_slot *slot = &t->slots[i];
         if (!slot->key) return NULL;
         if (slot->value && slot->hash == hash && str_eq(str_of(slot->key, slot->key_len), key)) return slot;
     }
 }
 
 /* The key is known not to be there, and there is room. */
-static struct map_slot *map_free_slot(const struct map *m, uint32_t hash) {
-    size_t i = hash & (m->cap - 1);
-    while (m->slots[i].value) i = (i + 1) & (m->cap - 1);
-    return &m->slots[i];
+static struct map_slot *table_free_slot(struct map_table *t, uint32_t hash) {
+    size_t i = hash & (t->cap - 1);
+    while (t->slots[i].value) i = (i + 1) & (t->cap - 1);
+    return &t->slots[i];
 }
 
-/* Room for one more; drops the tombstones. */
-static void map_rebuild(struct map *m) {
-    uint32_t cap = CAP_MIN;
-    while (cap / 2 < m->count + 1) cap *= 2;
+static bool table_has_room(const struct map_table *t) {
+    return t && (uint64_t)(t->count + t->dead + 1) * 4 <= (uint64_t)t->cap * 3;
+}
+
+/* Room for one more; drops the tombstones. Takes the old one. */
+static struct map_table *table_rebuild(struct map_table *old) {
+    uint32_t cap = CAP_MIN, count = old ? old->count : 0;
+    while (cap / 2 < count + 1) cap *= 2;
     CHECK(cap <= CAP_MAX);
-    struct map bigger = {calloc(cap, sizeof(struct map_slot)), m->count, cap, 0};
-    CHECK(bigger.slots);
-    for (uint32_t i = 0; i < m->cap; i++) {
-        if (m->slots[i].value) *map_free_slot(&bigger, m->slots[i].hash) = m->slots[i];
+    struct map_table *t = calloc(1, sizeof *t + cap * sizeof t->slots[0]);
+    CHECK(t);
+    t->count = count;
+    t->cap = cap;
+    for (uint32_t i = 0; old && i < old->cap; i++) {
+        if (old->slots[i].value) *table_free_slot(t, old->slots[i].hash) = old->slots[i];
     }
-    free(m->slots);
-    *m = bigger;
+    free(old);
+    return t;
+}
+
+uint32_t map_count(const struct map *m) {
+    return m->table ? m->table->count : 0;
+}
+
+uint32_t map_cap(const struct map *m) {
+    return m->table ? m->table->cap : 0;
 }
 
 void *map_get(const struct map *m, struct str key) {
-    if (m->count == 0) return NULL;
-    struct map_slot *slot = map_find(m, key, (uint32_t)map_hash(key));
+    if (map_count(m) == 0) return NULL;
+    struct map_slot *slot = table_find(m->table, key, (uint32_t)map_hash(key));
     return slot ? slot->value : NULL;
 }
 
 void *map_put(struct map *m, struct str key, void *value) {
     CHECK(value && key.len <= KEY_MAX);
     uint32_t hash = (uint32_t)map_hash(key);
-    struct map_slot *slot = map_find(m, key, hash);
+    struct map_slot *slot = table_find(m->table, key, hash);
     void *old = NULL;
     if (!key.p) key.p = "";
     if (slot) {
         old = slot->value;
     } else {
-        if ((uint64_t)(m->count + m->dead + 1) * 4 > (uint64_t)m->cap * 3) map_rebuild(m);
-        slot = map_free_slot(m, hash);
-        if (slot->key) m->dead--;
-        m->count++;
+        if (!table_has_room(m->table)) m->table = table_rebuild(m->table);
+        slot = table_free_slot(m->table, hash);
+        if (slot->key) m->table->dead--;
+        m->table->count++;
     }
-    *slot =
-        (struct map_slot){key.p, value, (uint32_t)key.len, hash}; /* the key too: the old one dies with the old value */
+    /* The key too: the old one dies with the old value. */
+    *slot = (struct map_slot){key.p, value, (uint32_t)key.len, hash};
     return old;
 }
 
 void *map_remove(struct map *m, struct str key) {
-    if (m->count == 0) return NULL;
-    struct map_slot *slot = map_find(m, key, (uint32_t)map_hash(key));
+    if (map_count(m) == 0) return NULL;
+    struct map_slot *slot = table_find(m->table, key, (uint32_t)map_hash(key));
     if (!slot) return NULL;
     void *old = slot->value;
     *slot = (struct map_slot){.key = &tombstone};
-    m->count--;
-    m->dead++;
+    m->table->count--;
+    m->table->dead++;
     return old;
 }
 
 void map_free(struct map *m) {
-    free(m->slots);
+    free(m->table);
     *m = (struct map)MAP_INIT;
 }
 
 void *map_next(const struct map *m, size_t *at) {
-    while (*at < m->cap) {
-        void *value = m->slots[(*at)++].value;
+    while (m->table && *at < m->table->cap) {
+        void *value = m->table->slots[(*at)++].value;
         if (value) return value;
     }
     return NULL;

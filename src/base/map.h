@@ -11,14 +11,16 @@
 
 #include "base/str.h"
 
+/* A pointer and no more while it is empty: every account has some. */
 struct map {
-    struct map_slot *slots;
-    uint32_t count, cap; /* cap is 0 or a power of two */
-    uint32_t dead;       /* slots of removed entries, not yet reused */
+    struct map_table *table; /* NULL: empty */
 };
 
 #define MAP_INIT                                                                                                       \
-    { NULL, 0, 0, 0 }
+    { NULL }
+
+uint32_t map_count(const struct map *m);
+uint32_t map_cap(const struct map *m); /* slots: what it costs */
 
 /* NULL when it is not there. */
 void *map_get(const struct map *m, struct str key);

@@ -44,7 +44,7 @@ static enum verdict check_in(struct walk *walk) {
 
 static void on_get(struct walk *walk) {
     struct arena *arena = walk->turn->arena;
-    if (walk->session->stream) stream_charge(walk->session->stream, walk->account->blocked.count / 16);
+    if (walk->session->stream) stream_charge(walk->session->stream, map_count(&walk->account->blocked) / 16);
     struct xml_node *list = xml_new(arena, NS_BLOCKING, STR("blocklist"));
     size_t at = 0;
     for (const struct blocked *b; (b = map_next(&walk->account->blocked, &at));) {
@@ -108,13 +108,13 @@ static void tell_contacts(struct turn *turn, struct account *a, const struct blo
 
 static void decide(struct turn *turn, struct account *a, struct change *c) {
     struct block_set *set = c->data;
-    if (set->block && a->blocked.count + set->count > (uint32_t)a->im->server->options.blocked_items) {
+    if (set->block && map_count(&a->blocked) + set->count > (uint32_t)a->im->server->options.blocked_items) {
         iq_later_refuse(turn, &c->later, STANZA_ERR_RESOURCE_CONSTRAINT, STR("Too many blocked addresses."));
         return;
     }
     if (!set->block && set->count == 0) {
         size_t at = 0;
-        set->fresh = arena_alloc(c->arena, (a->blocked.count + 1) * sizeof *set->fresh);
+        set->fresh = arena_alloc(c->arena, (map_count(&a->blocked) + 1) * sizeof *set->fresh);
         for (const struct blocked *b; (b = map_next(&a->blocked, &at));) {
             set->fresh[set->fresh_count++] = arena_dup(c->arena, str_of(b->jid, b->len));
         }

@@ -159,7 +159,7 @@ static void decide_in(struct turn *turn, struct account *a, struct change *c) {
     }
     bool too_many =
         (step->after & PENDING_IN) && !(step->before & PENDING_IN) &&
-        (a->requests.count >= (uint32_t)a->im->server->options.requests || step->stanza.len > REQUEST_STANZA_MAX);
+        (map_count(&a->requests) >= (uint32_t)a->im->server->options.requests || step->stanza.len > REQUEST_STANZA_MAX);
     if (too_many) {
         LOG(LOG_INFO, "request-dropped", F_STR("account", account_bare(a)), F_STR("from", jid_str(step->contact)));
         step->pass = false;

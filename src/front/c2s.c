@@ -248,6 +248,7 @@ static void c2s_element(struct c2s *c, struct str bytes) {
     struct xml_scope scope = {.default_ns = STR_NONE};
     if (!c->ws) scope = c2s_scope(c);
     struct xml_node *el;
+    struct arena_mark mark = arena_mark(turn->arena);
     enum xml_error error = xml_parse(turn->arena, bytes, &scope, c2s_limits(c), &el);
     if (error) {
         c2s_bad(c, error);
@@ -260,6 +261,7 @@ static void c2s_element(struct c2s *c, struct str bytes) {
     } else {
         c->events->element(turn, c->owner, el, bytes.len);
     }
+    arena_release(turn->arena, mark);
 }
 
 /* Any closing tag on the level of the stream comes here; only its own ends it. */

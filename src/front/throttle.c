@@ -68,8 +68,8 @@ static void entries_sweep(struct throttle *t, int64_t now_ms) {
 static int64_t entry_count(struct throttle *t, struct str name, int64_t half_ms, int64_t now_ms) {
     struct entry *e = map_get(&t->entries, name);
     if (!e) {
-        if (t->entries.count >= ENTRIES_MAX) entries_sweep(t, now_ms);
-        if (t->entries.count >= ENTRIES_MAX) return 1000;
+        if (map_count(&t->entries) >= ENTRIES_MAX) entries_sweep(t, now_ms);
+        if (map_count(&t->entries) >= ENTRIES_MAX) return 1000;
         e = calloc(1, sizeof *e + name.len);
         CHECK(e != NULL);
         e->len = (uint16_t)name.len;

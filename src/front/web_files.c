@@ -183,7 +183,7 @@ int web_files_load(const char *dir, struct web_files **out) {
     }
     files_drop_orphans(files);
     map_hash(STR("")); /* its key is made before other threads look something up */
-    LOG(LOG_INFO, "web-files", F_C("path", dir), F_INT("files", files->files.count));
+    LOG(LOG_INFO, "web-files", F_C("path", dir), F_INT("files", map_count(&files->files)));
     *out = files;
     return 0;
 }

@@ -137,7 +137,7 @@ void account_blocked_remove(struct account *a, struct str jid) {
 }
 
 bool account_blocks(const struct account *a, struct jid other) {
-    if (a->blocked.count == 0 || !jid_some(other) || jid_bare_eq(other, account_jid(a))) return false;
+    if (map_count(&a->blocked) == 0 || !jid_some(other) || jid_bare_eq(other, account_jid(a))) return false;
     if (map_get(&a->blocked, jid_bare_str(other)) || map_get(&a->blocked, jid_domain(other))) return true;
     if (jid_is_bare(other)) return false;
     if (map_get(&a->blocked, jid_str(other))) return true;

@@ -49,7 +49,7 @@ void im_show(struct im *im) {
         uint64_t value;
     } counts[] = {
         {&s->sessions, im->session_count},
-        {&s->accounts, im->accounts.count},
+        {&s->accounts, map_count(&im->accounts)},
         {&s->stanzas_in, im->stanzas_in},
         {&s->stanzas_out, im->stanzas_out},
         {&s->messages_kept, im->messages_kept},

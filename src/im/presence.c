@@ -196,7 +196,7 @@ bool presence_directed(struct session *s, struct jid to, bool available) {
         CHECK(s->directed != NULL);
     }
     if (map_get(s->directed, key)) return true;
-    if (s->directed->count >= (uint32_t)s->account->im->server->options.directed) return false;
+    if (map_count(s->directed) >= (uint32_t)s->account->im->server->options.directed) return false;
     char *copy = malloc(key.len + 1);
     CHECK(copy != NULL);
     memcpy(copy, key.p, key.len);

@@ -55,9 +55,10 @@ struct session {
     bool ending;
     bool overflowed; /* too much waits for its client: it ends when the turn does */
     uint16_t full_len, resource_len;
-    uint64_t user_agent; /* hash of its id; 0: none */
-    int64_t *unproven;   /* without SM: archive sequences written and not yet proven by a ping's answer */
-    uint32_t unproven_count, unproven_cap, unproven_asked;
+    uint32_t unproven_asked; /* of `unproven`: so many are asked about */
+    uint64_t user_agent;     /* hash of its id; 0: none */
+    int64_t *unproven;       /* without SM: archive sequences written and not yet proven by a ping's answer */
+    uint32_t unproven_count, unproven_cap;
     int64_t since_us;
     struct loop_deferred acking; /* sends the <a/> */
     char full[];                 /* the full address, NUL-terminated; the resource is its end */

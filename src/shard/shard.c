@@ -103,7 +103,9 @@ bool shard_drain(struct shard *shard) {
         uint32_t bytes = msg->bytes;
         uint16_t type = msg->type;
         CHECK(type < MSG_TYPES && shard->handlers[type]);
+        struct arena_mark mark = arena_mark(shard->arena); /* the next one uses the same few warm kilobytes */
         shard->handlers[type](&shard->turn, msg);
+        arena_release(shard->arena, mark);
         shard_let_go(shard, bytes);
         goes_on = loop_step_end(shard->loop, &shard->spent[type]);
         count++;

@@ -4,6 +4,8 @@
  *
  *   turn:  drain the mailbox -> sockets -> timers -> deferred (outputs go out) -> the arena is reset
  *
+ * What handling one message or element takes from the arena is given back when its handler returns: the next one finds it warm.
+ *
  * The simulator (tests/sim) runs several places on one thread: it takes the messages by hub->intercept.
  */
 #ifndef CONFAB_SHARD_SHARD_H

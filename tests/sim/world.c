@@ -184,7 +184,8 @@ void world_close(struct world *w) {
         struct im *im = w->hub.places[i]->im;
         struct shard *shard = w->hub.places[i];
         if (im->session_count) world_fail(w, "%u sessions never ended", (unsigned)im->session_count);
-        if (im->accounts.count) world_fail(w, "%u accounts never left the memory", (unsigned)im->accounts.count);
+        if (map_count(&im->accounts))
+            world_fail(w, "%u accounts never left the memory", (unsigned)map_count(&im->accounts));
         im_free(&im);
         shard_free(&shard);
     }
