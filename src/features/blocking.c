@@ -98,7 +98,7 @@ static void tell_contacts(struct turn *turn, struct account *a, const struct blo
             map_put(&domains, set->fresh[i], a);
         }
     }
-    for (uint32_t i = 0; domains.count && i < a->contacts.count; i++) {
+    for (uint32_t i = 0; map_count(&domains) && i < a->contacts.count; i++) {
         const struct contact *contact = a->contacts.items[i];
         struct jid jid = jid_trusted(contact_jid(contact));
         if (map_get(&domains, jid_domain(jid))) tell_contact(turn, a, contact, jid, block);

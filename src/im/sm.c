@@ -138,6 +138,14 @@ static void sm_bound(struct account *a) {
     }
 }
 
+/* There is little room left: who reads shall say so now. */
+static bool sm_is_filling(const struct session *s) {
+    const struct account *a = s->account;
+    const struct options *o = &a->im->server->options;
+    return s->sm->sent - s->sm->acked > o->sm_queue / 2 || s->sm->bytes > o->sm_queue_bytes / 2 ||
+           a->sm_count > o->sm_account / 2 || a->sm_bytes > (uint64_t)o->sm_account_bytes / 2;
+}
+
 void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
     struct sm *sm = s->sm;
     const struct options *o = &s->account->im->server->options;
@@ -146,7 +154,7 @@ void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t se
     sm_bound(s->account);
     if (s->overflowed) return;
     session_write(turn, s, wire);
-    if (sm->sent - sm->asked >= ASK_EVERY) {
+    if (sm->sent - sm->asked >= ASK_EVERY || sm_is_filling(s)) {
         sm_ask(turn, s);
     } else {
         sm_ask_in_time(turn, s);
