@@ -91,6 +91,34 @@ void hash_bytes(enum hash hash, struct str in, uint8_t *out) {
     CHECK(EVP_Digest(in.len ? in.p : "", in.len, out, NULL, fetched.md[hash], NULL) == 1);
 }
 
+struct hasher {
+    EVP_MD_CTX *ctx;
+};
+
+struct hasher *hasher_new(enum hash hash) {
+    fetch_once();
+    struct hasher *h = malloc(sizeof *h);
+    CHECK(h);
+    h->ctx = EVP_MD_CTX_new();
+    CHECK(h->ctx && EVP_DigestInit_ex2(h->ctx, fetched.md[hash], NULL) == 1);
+    return h;
+}
+
+void hasher_add(struct hasher *h, struct str piece) {
+    CHECK(EVP_DigestUpdate(h->ctx, piece.len ? piece.p : "", piece.len) == 1);
+}
+
+void hasher_end(struct hasher *h, uint8_t *out) {
+    CHECK(EVP_DigestFinal_ex(h->ctx, out, NULL) == 1);
+}
+
+void hasher_free(struct hasher **hasher) {
+    if (!*hasher) return;
+    EVP_MD_CTX_free((*hasher)->ctx);
+    free(*hasher);
+    *hasher = NULL;
+}
+
 void hmac(enum hash hash, struct str key, struct str in, uint8_t *out) {
     fetch_once();
     size_t len = 0;

@@ -20,6 +20,12 @@ uint64_t random_u64(void);
 void random_id(char out[23]);
 
 void hash_bytes(enum hash hash, struct str in, uint8_t *out);
+/* The hash of bytes that come in pieces. One thread at a time. */
+struct hasher;
+struct hasher *hasher_new(enum hash hash);
+void hasher_add(struct hasher *hasher, struct str piece);
+void hasher_end(struct hasher *hasher, uint8_t *out); /* once, and nothing may be added after it */
+void hasher_free(struct hasher **hasher);
 void hmac(enum hash hash, struct str key, struct str in, uint8_t *out);
 /* Blocks for milliseconds: never on a gate or a shard. out: hash_len bytes. */
 void pbkdf2(enum hash hash, struct str password, struct str salt, unsigned iterations, uint8_t *out);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "store/archive.h"
+#include "store/slots.h"
 
 #define KEYS_LEN_MAX (SASL_SALT_LEN + 2 * HASH_LEN_MAX)
 #define COLUMNS                                                                                                        \
@@ -127,6 +128,7 @@ int accounts_delete(struct db *db, int64_t id, int64_t now_us) {
         db_bind_int(s, 1, id);
         err = db_run(s);
     }
+    if (!err) err = slots_drop_account(db, id);
     return err ? err : archive_drop(db, id);
 }
 

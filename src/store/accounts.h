@@ -23,7 +23,7 @@ int accounts_create(struct db *db, struct str bare_jid, const struct scram_keys 
                     int64_t now_us, int64_t *out_id);
 int accounts_set_keys(struct db *db, int64_t id, const struct scram_keys *sha1,
                       const struct scram_keys *sha256); /* generation + 1 */
-/* Marks it deleted and removes all that is its own: roster, requests, blocks, its archive. */
+/* Marks it deleted and removes all that is its own: roster, requests, blocks, its archive, its files (slots.h). */
 int accounts_delete(struct db *db, int64_t id, int64_t now_us);
 int accounts_set_offline_mark(struct db *db, int64_t id, int64_t mark); /* forward only */
 /* By address, behind `after`; each: return false to stop. */

@@ -7,6 +7,7 @@
  *            each job run again in a transaction of its own, so that one bad job hurts nobody: run must be repeatable.
  *   reads    a pool with read-only connections; a read runs behind the pending writes of its slot.
  *   work     blocking computations without a database (PBKDF2), on a thread of their own.
+ *   files    reading and writing of files (blobs.h), on threads of their own: a long upload delays neither commits nor sign-ins.
  */
 #ifndef CONFAB_STORE_STORE_H
 #define CONFAB_STORE_STORE_H
@@ -19,7 +20,7 @@
 
 struct store;
 
-enum store_kind { STORE_WRITE, STORE_READ, STORE_WORK };
+enum store_kind { STORE_WRITE, STORE_READ, STORE_WORK, STORE_FILE };
 
 /* First member of a heap-allocated struct of the caller's. */
 struct store_job {
@@ -27,7 +28,7 @@ struct store_job {
     enum store_kind kind;
     uint16_t slot;      /* of the account that it is about: keeps that account's writes and reads in order */
     struct shard *home; /* set by store_submit */
-    /* Worker thread. db is NULL for STORE_WORK. Touches nothing but the job and the database. 0 or ERR_*; an ERR rolls its own changes back.
+    /* Worker thread. db is NULL for STORE_WORK and STORE_FILE. Touches nothing but the job and the database. 0 or ERR_*; an ERR rolls its own changes back.
      * ERR_EXISTS, ERR_NOT_FOUND, ERR_DENIED are answers of the job, not failures of the store. */
     int (*run)(struct db *db, struct store_job *job);
     /* The submitting place. Consumes the job (frees it). `result` holds what run returned, or ERR_FULL / ERR_STORE of the commit. */

@@ -1,5 +1,5 @@
 /*
- * worker.c: the threads behind store.h: one that writes, some that read, one that computes.
+ * worker.c: the threads behind store.h: one that writes, some that read, one that computes, two for files.
  *
  * The writer takes all that waits and makes it one transaction; while it syncs, the next batch gathers. A read whose
  * slot has writes pending travels through the writer's queue too, keeps its place there and goes on to the readers
@@ -23,6 +23,7 @@
 #include "store/migrate.h"
 
 #define READERS_MAX 16
+#define FILERS 2
 #define BATCH_JOBS_MAX 2000 /* of one transaction: bounds the log and the wait of the first */
 #define BATCH_BYTES_MAX (8u << 20)
 
@@ -43,8 +44,8 @@ struct worker {
 
 struct store {
     bool manual;
-    struct queue writes, reads, work;
-    struct worker writer, computer, readers[READERS_MAX];
+    struct queue writes, reads, work, files;
+    struct worker writer, computer, filers[FILERS], readers[READERS_MAX];
     unsigned reader_count;
     struct archive_shared archive;
     atomic_uint pending[SLOTS]; /* writes submitted and not yet committed */
@@ -321,12 +322,14 @@ static void store_destroy(struct store **store) {
     queue_destroy(&s->writes);
     queue_destroy(&s->reads);
     queue_destroy(&s->work);
+    queue_destroy(&s->files);
     free(s);
 }
 
 static void threads_start(struct store *store) {
     worker_start(&store->writer, &store->writes, writer_main, "store-write");
     worker_start(&store->computer, &store->work, computer_main, "store-work");
+    for (unsigned i = 0; i < FILERS; i++) worker_start(&store->filers[i], &store->files, computer_main, "store-file");
     for (unsigned i = 0; i < store->reader_count; i++)
         worker_start(&store->readers[i], &store->reads, reader_main, "store-read");
 }
@@ -340,9 +343,11 @@ int store_open(const struct store_options *options, struct store **out) {
     store->reader_count = options->manual ? 0 : options->readers ? options->readers : 2;
     store->writer.store = store->computer.store = store;
     for (unsigned i = 0; i < READERS_MAX; i++) store->readers[i].store = store;
+    for (unsigned i = 0; i < FILERS; i++) store->filers[i].store = store;
     queue_init(&store->writes);
     queue_init(&store->reads);
     queue_init(&store->work);
+    queue_init(&store->files);
     int err = connections_open(store, options);
     if (err) {
         LOG(LOG_ERROR, "store_not_opened", F_C("path", options->db.path), F_ERR("as", err));
@@ -360,8 +365,10 @@ static void threads_stop(struct store *store) {
     queue_close(&store->writes);
     queue_close(&store->reads);
     queue_close(&store->work);
+    queue_close(&store->files);
     pthread_join(store->writer.thread, NULL);
     pthread_join(store->computer.thread, NULL);
+    for (unsigned i = 0; i < FILERS; i++) pthread_join(store->filers[i].thread, NULL);
     for (unsigned i = 0; i < store->reader_count; i++) pthread_join(store->readers[i].thread, NULL);
 }
 
@@ -375,6 +382,7 @@ void store_close(struct store **store) {
 
 static struct queue *queue_for(struct store *store, const struct store_job *job) {
     if (job->kind == STORE_WORK) return &store->work;
+    if (job->kind == STORE_FILE) return &store->files;
     if (job->kind == STORE_WRITE) return &store->writes;
     bool waits = atomic_load_explicit(&store->pending[job->slot], memory_order_acquire) > 0;
     return waits ? &store->writes : &store->reads;
@@ -429,9 +437,12 @@ bool store_manual_step(struct store *store, unsigned batch) {
         job_read(store, store->writer.db, job);
         did = true;
     }
-    while ((job = queue_take(&store->work, 1, false))) {
-        job_compute(store, job);
-        did = true;
+    struct queue *computed[] = {&store->work, &store->files};
+    for (size_t i = 0; i < 2; i++) {
+        while ((job = queue_take(computed[i], 1, false))) {
+            job_compute(store, job);
+            did = true;
+        }
     }
     return did;
 }
