@@ -26,6 +26,7 @@
 #include "front/web.h"
 #include "im/account.h"
 #include "im/feature.h"
+#include "im/media.h"
 #include "im/router.h"
 #include "im/stream.h"
 #include "store/migrate.h"
@@ -274,6 +275,7 @@ static void program_free(struct program *p) {
         shard_free(&place);
     }
     front_free(&p->front);
+    media_free(&p->server.media);
     arena_free(&p->arena);
 }
 
@@ -306,6 +308,8 @@ static int program_open(struct program *p, const char *config) {
     p->server.started_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
     grid_build();
     program_places(p);
+    err = media_new(&p->server, &p->server.media);
+    if (err) return err;
     err = front_new(&p->server, &p->front);
     if (err) return err;
     for (uint16_t i = 0; i < p->hub.gate_count; i++) {

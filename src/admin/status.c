@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "base/err.h"
 #include "front/web.h"
+#include "im/media.h"
 #include "im/session.h"
 
 enum { PATIENCE_MS = 5000, SLICE = 256 };
@@ -138,6 +139,14 @@ static void stats_store(const struct server *server, struct buf *out) {
                (long long)s.commit_ms_max);
 }
 
+static void stats_media(const struct media *media, struct buf *out) {
+    BUF_ADD_LIT(out, "media");
+#define PRINT_(name, kind, text) buf_printf(out, " " #name "=%llu", (unsigned long long)load(&media->name));
+    MEDIA_COUNTS(PRINT_)
+#undef PRINT_
+    buf_add_char(out, '\n');
+}
+
 static void stats_place(const struct shard *place, struct buf *out) {
     buf_printf(out, "%s index=%u turns=%llu messages=%llu mailbox_bytes=%llu longest_turn_us=%llu",
                place->is_gate ? "gate" : "shard", place->index, (unsigned long long)load(&place->turns),
@@ -178,6 +187,7 @@ static void stats_print(struct turn *turn, struct request *r) {
     struct buf out = BUF_INIT;
     stats_server(turn, server, &out);
     stats_store(server, &out);
+    if (server->media) stats_media(server->media, &out);
     for (unsigned i = 0; i < server->hub->shard_count + server->hub->gate_count; i++)
         stats_place(server->hub->places[i], &out);
     for (unsigned i = 0; i < server->hub->shard_count; i++) stats_longest_turn(server->hub->places[i], &out);

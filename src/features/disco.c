@@ -56,6 +56,9 @@ static void on_server_info(struct walk *walk) {
     disco_add_identity(arena, query, STR("server"), STR("im"), STR("Confab"));
     disco_add_features(arena, query, false);
     disco_add_contacts(walk, query);
+    for (const struct feature *const *f = features; *f; f++) {
+        if ((*f)->disco_form) (*f)->disco_form(walk, query);
+    }
     iq_answer(walk, query);
 }
 

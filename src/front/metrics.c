@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "front/web.h"
+#include "im/media.h"
 
 static uint64_t load(const atomic_uint_fast64_t *count) {
     return atomic_load_explicit(count, memory_order_relaxed);
@@ -98,6 +99,12 @@ static void write_counts(const struct hub *hub, struct buf *out) {
     }
 }
 
+static void write_media(const struct media *media, struct buf *out) {
+#define WRITE_(name, kind, text) metric(out, #name, kind, text, load(&media->name));
+    MEDIA_COUNTS(WRITE_)
+#undef WRITE_
+}
+
 void metrics_write(struct server *server, struct buf *out) {
     uint64_t jobs, bytes;
     struct store_stats s;
@@ -117,6 +124,7 @@ void metrics_write(struct server *server, struct buf *out) {
     metric(out, "store_reads_total", "counter", "Jobs that read", s.reads);
     metric(out, "store_failures_total", "counter", "Jobs that the database failed", s.failures);
     metric_ms(out, "store_longest_commit_seconds", "gauge", "Longest commit since the start", s.commit_ms_max);
+    if (server->media) write_media(server->media, out);
     write_counts(server->hub, out);
     write_places(server->hub, out);
 }

@@ -12,8 +12,8 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "front/route.h"
 #include "front/web_files.h"
-#include "net/http.h"
 #include "net/websocket.h"
 
 enum {
@@ -32,7 +32,13 @@ struct web {
     unsigned next_gate;
 };
 
-enum web_state { WEB_IDLE, WEB_HEAD, WEB_SENDING, WEB_CLOSING };
+enum web_state {
+    WEB_IDLE,
+    WEB_HEAD,
+    WEB_HELD, /* a route has it, until it has answered */
+    WEB_SENDING,
+    WEB_CLOSING,
+};
 
 struct web_conn {
     struct link link;
@@ -44,15 +50,13 @@ struct web_conn {
     bool keep_alive;   /* after the answer under way */
     struct str rest;   /* of its body; borrowed from the files */
     uint64_t out_seen; /* conn_bytes_out when the timer was set */
-};
-
-/* One request and what its answer needs. */
-struct exchange {
-    struct web_conn *w;
-    struct server *server;
-    struct turn *turn;
-    const struct http_request *request;
-    bool keep_alive;
+    /* Of the request that a route holds. */
+    const struct route_ops *ops;
+    void *route;
+    uint64_t body_left, in_seen; /* bytes of its body that have not come; conn_bytes_in as above */
+    bool stopped;                /* the route wants no more of it for now */
+    bool expects;                /* "100 Continue" is awaited */
+    bool secure, head_only;
 };
 
 static struct front *web_front(const struct web *web) {
@@ -60,6 +64,7 @@ static struct front *web_front(const struct web *web) {
 }
 
 static void web_conn_free(struct web_conn *w) {
+    if (w->state == WEB_HELD) w->ops->gone(shard_turn(w->web->place), w->route);
     loop_timer_cancel(w->web->place->loop, &w->timer);
     list_remove(&w->link);
     conn_free(&w->conn);
@@ -70,6 +75,7 @@ static void web_conn_set(struct web_conn *w, enum web_state state, int64_t limit
     struct loop *loop = w->web->place->loop;
     w->state = state;
     w->out_seen = conn_bytes_out(w->conn);
+    w->in_seen = conn_bytes_in(w->conn);
     loop_timer_set(loop, &w->timer, loop_now_ms(loop) + limit_ms);
 }
 
@@ -92,6 +98,7 @@ static const struct {
 
 /* By our TLS, or by that of a proxy that we trust. */
 static bool is_secure(const struct exchange *x) {
+    if (x->w->state == WEB_HELD) return x->w->secure;
     struct str proto = x->request ? http_header(x->request, STR("x-forwarded-proto")) : STR_NONE;
     return conn_tls(x->w->conn) || (conn_peer(x->w->conn)->proxied && str_eq(proto, STR("https")));
 }
@@ -100,10 +107,13 @@ static void answer_head(const struct exchange *x, int status, uint64_t length, s
     http_head(out, status, x->keep_alive, length, x->turn->wall_us);
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         http_header_add(out, str_c(always[i].name), str_c(always[i].value));
-    bool secure = is_secure(x);
-    bool local = !secure && net_address_is_loopback(conn_peer(x->w->conn));
+    if (is_secure(x)) http_header_add(out, STR("Strict-Transport-Security"), STR("max-age=31536000"));
+}
+
+/* The policy of the app, on all that is not somebody's file. */
+static void answer_policy(const struct exchange *x, struct buf *out) {
+    bool local = !is_secure(x) && net_address_is_loopback(conn_peer(x->w->conn));
     http_header_add(out, STR("Content-Security-Policy"), local ? STR(CSP("ws: ")) : STR(CSP("")));
-    if (secure) http_header_add(out, STR("Strict-Transport-Security"), STR("max-age=31536000"));
 }
 
 /* The answer was queued, its first part at least; what follows comes from `rest`. */
@@ -147,6 +157,7 @@ static void answer_send(struct exchange *x, struct buf *head, struct str body, b
 static void answer_made(struct exchange *x, int status, const char *type, struct str more, struct str body) {
     struct buf head = BUF_INIT;
     answer_head(x, status, body.len, &head);
+    answer_policy(x, &head);
     http_header_add(&head, STR("Content-Type"), str_c(type));
     http_header_add(&head, STR("Cache-Control"), STR("no-store"));
     buf_add_str(&head, more);
@@ -159,6 +170,87 @@ static void answer_error(struct exchange *x, int status, struct str more) {
 }
 
 #define ALLOW "Allow: GET, HEAD, OPTIONS\r\n"
+
+/* --- requests that a route holds --- */
+
+struct web_conn *route_hold(struct exchange *x, const struct route_ops *ops, void *route) {
+    struct web_conn *w = x->w;
+    w->secure = is_secure(x);
+    w->head_only = x->request->method == HTTP_HEAD;
+    w->keep_alive = x->keep_alive;
+    w->body_left = x->request->content_length;
+    w->expects = x->request->expect_continue && w->body_left > 0;
+    w->ops = ops;
+    w->route = route;
+    w->stopped = true;
+    conn_pause(w->conn);
+    web_conn_set(w, WEB_HELD, SEND_MS);
+    return w;
+}
+
+uint64_t route_body_left(const struct web_conn *w) {
+    return w->body_left;
+}
+
+void route_stop(struct web_conn *w) {
+    w->stopped = true;
+    conn_pause(w->conn);
+}
+
+void route_go(struct web_conn *w) {
+    if (!w->stopped || w->body_left == 0) return;
+    w->stopped = false;
+    if (w->expects) conn_write(w->conn, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    w->expects = false;
+    conn_resume(w->conn);
+    web_conn_set(w, WEB_HELD, SEND_MS);
+}
+
+void route_head(struct web_conn *w, struct turn *turn, int status, uint64_t length, struct buf *out) {
+    if (w->body_left > 0) w->keep_alive = false; /* what follows would be taken for a request */
+    struct exchange x = {.w = w, .turn = turn, .keep_alive = w->keep_alive};
+    answer_head(&x, status, length, out);
+}
+
+void route_write(struct web_conn *w, struct str bytes) {
+    conn_write(w->conn, bytes);
+}
+
+void route_ask_drain(struct web_conn *w) {
+    conn_ask_drain(w->conn);
+}
+
+bool route_head_only(const struct web_conn *w) {
+    return w->head_only;
+}
+
+void route_end(struct web_conn *w) {
+    w->ops = NULL;
+    w->route = NULL;
+    w->rest = STR_NONE;
+    w->state = WEB_SENDING;
+    answer_go_on(w);
+    if (w->state == WEB_IDLE) conn_resume(w->conn);
+}
+
+/* The answer breaks off: nobody may take it for whole. */
+void route_break(struct web_conn *w) {
+    w->ops = NULL;
+    w->route = NULL;
+    web_conn_set(w, WEB_CLOSING, LINGER_MS);
+    conn_close(w->conn, 0);
+}
+
+/* What there is of a body. How much was taken. */
+static size_t held_body(struct web_conn *w, struct str bytes) {
+    if (w->stopped || w->body_left == 0) return 0;
+    struct str piece = bytes.len > w->body_left ? str_first(bytes, (size_t)w->body_left) : bytes;
+    if (!piece.len) return 0;
+    w->body_left -= piece.len;
+    if (w->body_left == 0) route_stop(w); /* pipelined requests wait */
+    w->ops->body(shard_turn(w->web->place), w->route, piece);
+    return piece.len;
+}
 
 /* --- host-meta (XEP-0156) --- */
 
@@ -272,6 +364,7 @@ static void serve_file(struct exchange *x, const struct web_file *file) {
     bool known = web_etag_matches(http_header(x->request, STR("if-none-match")), str_c(body->etag));
     struct buf head = BUF_INIT;
     answer_head(x, known ? 304 : 200, known ? UINT64_MAX : body->bytes.len, &head);
+    answer_policy(x, &head);
     if (!known) http_header_add(&head, STR("Content-Type"), str_c(file->type));
     http_header_add(&head, STR("ETag"), str_c(body->etag));
     http_header_add(&head, STR("Cache-Control"), str_c(file->caching));
@@ -285,6 +378,7 @@ static void serve_file(struct exchange *x, const struct web_file *file) {
 static void serve_options(struct exchange *x, bool cors) {
     struct buf head = BUF_INIT;
     answer_head(x, 204, UINT64_MAX, &head);
+    answer_policy(x, &head);
     BUF_ADD_LIT(&head, ALLOW);
     if (cors) BUF_ADD_LIT(&head, CORS "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n");
     answer_send(x, &head, STR_NONE, true);
@@ -296,6 +390,7 @@ static void web_serve(struct exchange *x) {
     const struct web_file *file =
         route || x->w->metrics_only ? NULL : web_files_find(web_front(x->w->web)->files, r->path);
     bool reads = r->method == HTTP_GET || r->method == HTTP_HEAD;
+    if (!x->w->metrics_only && media_route(x)) return;
     if (r->content_length > 0 ||
         r->chunked) { /* nobody here wants one, and what follows it would be taken for a request */
         x->keep_alive = false;
@@ -377,6 +472,7 @@ static size_t on_data(struct conn *conn, struct str bytes) {
     for (unsigned n = 0; n < REQUESTS_PER_TURN; n++) {
         if (w->state == WEB_CLOSING) return bytes.len;
         if (w->state == WEB_SENDING) return done; /* paused */
+        if (w->state == WEB_HELD) return done + held_body(w, str_from(bytes, done));
         bool left = false;
         size_t len = web_take(w, str_from(bytes, done), done, &left);
         if (left) return 0;
@@ -393,6 +489,10 @@ static size_t on_data(struct conn *conn, struct str bytes) {
 
 static void on_drain(struct conn *conn) {
     struct web_conn *w = conn_owner(conn);
+    if (w->state == WEB_HELD) {
+        w->ops->drained(shard_turn(w->web->place), w->route);
+        return;
+    }
     if (w->state != WEB_SENDING) return;
     answer_go_on(w);
     if (w->state == WEB_IDLE) conn_resume(conn);
@@ -416,6 +516,13 @@ static void on_time(struct loop_timer *timer, int64_t now_ms) {
     case WEB_HEAD:
         web_refuse(w, 408);
         return;
+    case WEB_HELD: /* it waits for a worker, or bytes came or went */
+        if ((w->stopped && conn_out_len(w->conn) == 0) || conn_bytes_in(w->conn) > w->in_seen ||
+            conn_bytes_out(w->conn) > w->out_seen) {
+            web_conn_set(w, WEB_HELD, SEND_MS);
+            return;
+        }
+        break;
     case WEB_SENDING:
         if (conn_bytes_out(w->conn) > w->out_seen) {
             web_conn_set(w, WEB_SENDING, SEND_MS);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "im/change.h"
+#include "im/media.h"
 #include "im/roster.h"
 #include "im/session.h"
 #include "store/accounts.h"
@@ -209,6 +210,7 @@ static void remove_finish(struct turn *turn, struct account *a, struct change *c
     if (!err) LOG(LOG_INFO, "account-removed", F_STR("account", account_bare(a)));
     d->done(turn, d->arg, err);
     if (err) return;
+    media_hurry(turn, a->im->server->media);
     account_end_sessions(turn, a, NULL, STREAM_ERR_NOT_AUTHORIZED, STR("The account was removed."));
     account_forget(turn, a);
 }

@@ -26,6 +26,7 @@ struct feature {
     const struct str *disco_account; /* features of accounts (bare addresses) */
     const struct iq_handler *iq;     /* ended by ns STR_NONE; NULL: none */
     const struct hook *hooks;        /* ended by run NULL; NULL: none */
+    void (*disco_form)(struct walk *walk, struct xml_node *query); /* adds a form to the server's answer; NULL: none */
     /* Events that are not stanzas. Any may be NULL. */
     void (*session_bound)(struct turn *turn, struct session *session);
     void (*session_resumed)(struct turn *turn, struct session *session); /* over a new connection (XEP-0198) */

@@ -28,6 +28,7 @@ struct server {
     uint8_t salt_secret[16]; /* of the salts of nobody */
     struct xml_limits limits, limits_unauthenticated;
     int64_t started_us;
+    struct media *media;                               /* uploaded files (im/media.h) */
     atomic_uint_fast64_t connections, unauthenticated; /* now, of all gates */
     void *front;                                       /* struct front (front/front.h) */
 };

@@ -105,10 +105,17 @@ void iq_later_answer(struct turn *turn, struct iq_later **later, struct xml_node
     later_send(turn, later, result);
 }
 
-void iq_later_refuse(struct turn *turn, struct iq_later **later, enum stanza_error error, struct str text) {
+void iq_later_refuse_with(struct turn *turn, struct iq_later **later, enum stanza_error error, struct str text,
+                          struct xml_node *detail) {
     struct stanza stanza;
     later_stanza(*later, &stanza);
-    later_send(turn, later, stanza_error_reply(turn->arena, &stanza, error, text));
+    struct xml_node *reply = stanza_error_reply(turn->arena, &stanza, error, text);
+    if (detail) xml_append(xml_child(reply, NS_CLIENT, STR("error")), detail);
+    later_send(turn, later, reply);
+}
+
+void iq_later_refuse(struct turn *turn, struct iq_later **later, enum stanza_error error, struct str text) {
+    iq_later_refuse_with(turn, later, error, text, NULL);
 }
 
 void iq_later_failed(struct turn *turn, struct iq_later **later, int err) {

@@ -16,6 +16,9 @@ struct iq_later;
 struct iq_later *iq_defer(struct walk *walk);
 void iq_later_answer(struct turn *turn, struct iq_later **later, struct xml_node *payload);
 void iq_later_refuse(struct turn *turn, struct iq_later **later, enum stanza_error error, struct str text);
+/* With one more element inside <error/>. */
+void iq_later_refuse_with(struct turn *turn, struct iq_later **later, enum stanza_error error, struct str text,
+                          struct xml_node *detail);
 /* The error for a failed store job. */
 void iq_later_failed(struct turn *turn, struct iq_later **later, int err);
 /* The session that asked; NULL when it has gone or is of another home. */

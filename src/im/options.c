@@ -81,6 +81,17 @@ static const struct conf_option archive_options[] = {
     END_OF_TABLE,
 };
 
+static const struct conf_option media_options[] = {
+    TEXT("media", "public_url", public_url, "",
+         "Where files are fetched from when a CDN or a proxy stands before this server, without the slash at its end "
+         "(https://files.example.org); empty: from this server."),
+    TEXT("media", "upload_url", upload_url, "",
+         "Where files are uploaded to when a proxy stands before this server; empty: its own HTTPS."),
+    TEXT("media", "types", media_types, "",
+         "Types that may be uploaded, separated by spaces (image/* application/pdf); empty: all."),
+    END_OF_TABLE,
+};
+
 static const struct conf_option limit_options[] = {
     {"limits", "rates", CONF_BOOL, AT(rates), "yes", 0, 0, NULL,
      "no or off switches every rate limit off (benchmarks on loopback).", true},
@@ -146,6 +157,15 @@ static const struct conf_option limit_options[] = {
             "New accounts an hour in all."),
     LIMIT_T("idle_accounts_time", idle_accounts_ms, "60s", SECOND, 24 * HOUR,
             "How long an account without sessions stays in memory."),
+    LIMIT_B("file_size", file_bytes, "2G", 0, 1024 * 1024 * (int64_t)MIB,
+            "Largest file that may be uploaded; 0: none."),
+    LIMIT_B("profile_size", profile_bytes, "4M", 0, 1024 * (int64_t)MIB,
+            "Largest file uploaded for a profile, which is kept however old it is."),
+    LIMIT_B("media_quota", media_quota, "10G", 0, 1024 * 1024 * (int64_t)MIB, "Bytes of all files of one account."),
+    LIMIT_N("slots_per_hour", slots_per_hour, "500", 1, 1000000, "Files that one account may begin to upload an hour."),
+    LIMIT_T("slot_time", slot_ms, "1h", SECOND, 30 * 24 * (int64_t)HOUR,
+            "How long leave to upload lasts when it is not used, and a broken upload when it is not resumed."),
+    LIMIT_T("file_age", file_age_ms, "0", 0, 100 * 365 * 24 * (int64_t)HOUR, "How long files are kept; 0: for good."),
     END_OF_TABLE,
 };
 
@@ -156,5 +176,6 @@ static const struct conf_option debug_options[] = {
 };
 
 const struct conf_option *const option_tables[] = {
-    server_options, listen_options, tls_options, auth_options, archive_options, limit_options, debug_options, NULL,
+    server_options, listen_options, tls_options,   auth_options, archive_options,
+    media_options,  limit_options,  debug_options, NULL,
 };

@@ -30,6 +30,8 @@ struct options {
     struct str reserved;
     /* [archive] */
     int64_t archive_default;
+    /* [media] */
+    struct str public_url, upload_url, media_types;
     /* [limits] */
     bool rates;
     int64_t stanza_bytes, stanza_bytes_unauthenticated, depth, attributes, children;
@@ -43,6 +45,7 @@ struct options {
     int64_t directed, mam_page;
     int64_t failures_per_minute, registrations_per_hour, registrations_total_per_hour;
     int64_t idle_accounts_ms;
+    int64_t file_bytes, profile_bytes, media_quota, slots_per_hour, slot_ms, file_age_ms;
     /* [debug] */
     bool relay;
     struct str trace;

@@ -345,6 +345,10 @@ bool http_accepts_coding(const struct http_request *r, struct str coding) {
 int http_range(const struct http_request *r, uint64_t size, uint64_t *out_from, uint64_t *out_to) {
     struct str range = http_header(r, STR("range"));
     if (!range.p || !header_count_is(r, STR("range"), 1)) return ERR_NOT_FOUND;
+    return http_range_parse(range, size, out_from, out_to);
+}
+
+int http_range_parse(struct str range, uint64_t size, uint64_t *out_from, uint64_t *out_to) {
     if (!str_eq_nocase(str_first(range, 6), STR("bytes="))) return ERR_NOT_FOUND;
     range = str_trim(str_from(range, 6));
     size_t dash = str_index(range, '-');

@@ -56,6 +56,9 @@ bool http_accepts_coding(const struct http_request *r, struct str coding);
  * range (serve it all). ERR_INVALID: 416. More than one range is ERR_NOT_FOUND. */
 int http_range(const struct http_request *r, uint64_t size, uint64_t *out_from, uint64_t *out_to);
 
+/* The same for the header's value alone. */
+int http_range_parse(struct str range, uint64_t size, uint64_t *out_from, uint64_t *out_to);
+
 const char *http_reason(int status); /* "Not Found" */
 /* "HTTP/1.1 404 Not Found", Date, Connection when closing, and Content-Length (not when UINT64_MAX). The caller adds
  * headers and the empty line. */

@@ -116,7 +116,7 @@ void blobs_close(struct blobs **slot) {
     struct blobs *b = *slot;
     if (!b) return;
     *slot = NULL;
-    CHECK(b->writers.count == 0);
+    CHECK(map_count(&b->writers) == 0);
     map_free(&b->writers);
     if (b->open >= 0) close(b->open);
     if (b->dir >= 0) close(b->dir);

@@ -41,6 +41,8 @@
 #define NS_SID STR("urn:xmpp:sid:0")
 #define NS_HINTS STR("urn:xmpp:hints")
 #define NS_SERVER_INFO STR("http://jabber.org/network/serverinfo")
+#define NS_UPLOAD STR("urn:xmpp:http:upload:0") /* XEP-0363 */
+#define NS_UPLOAD_PURPOSE STR("urn:xmpp:http:upload:purpose:0")
 #define NS_MUC STR("http://jabber.org/protocol/muc")
 #define NS_MUC_USER STR("http://jabber.org/protocol/muc#user")
 
