@@ -89,6 +89,9 @@ export class FakeBrowser {
         removeItem: (key) => void this.stash.delete(key),
       },
       persist: () => {},
+      http: this.server.http,
+      uploadPauses: [1, 1, 1],
+      origin: 'http://localhost',
     };
   }
 }

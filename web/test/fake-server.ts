@@ -1,6 +1,7 @@
 // An XMPP server in memory that speaks RFC 7395 frames, good enough to test the client against: it stores before it
 // acknowledges, archives, resumes, and can be told to misbehave. No timers: everything happens in microtasks.
 import { type Bytes, decode, encode, fromBase64, toBase64 } from '../src/xmpp/bytes';
+import { type Http, type HttpAnswer, type HttpRequest, NetworkError } from '../src/store/env';
 import { bare } from '../src/xmpp/jid';
 import { NS } from '../src/xmpp/ns';
 import type { SocketLike } from '../src/xmpp/stream';
@@ -16,6 +17,8 @@ export interface ServerOptions {
   mam?: boolean;
   mechanisms?: string[];
   registration?: boolean;
+  /** Largest file in bytes; 0: takes none. */
+  upload?: number;
 }
 
 export interface Archived {
@@ -54,6 +57,8 @@ export class FakeServer {
   /** The clock of the archive. */
   now = Date.parse('2026-11-22T12:00:00Z');
   connections = 0;
+  readonly files = new FakeFiles();
+  readonly http: Http = (request) => this.files.answer(request);
   archiveQueries = 0;
   readonly options: Required<Omit<ServerOptions, 'domain'>>;
   private serial = 0;
@@ -68,6 +73,7 @@ export class FakeServer {
       mam: true,
       mechanisms: ['SCRAM-SHA-256', 'SCRAM-SHA-1'],
       registration: true,
+      upload: 0,
       ...options,
     };
   }
@@ -373,6 +379,26 @@ export class ServerSession {
     switch (`${type} ${payload.name} ${payload.ns}`) {
       case `get ping ${NS.ping}`:
         return void reply();
+      case `get query ${NS.discoInfo}`:
+        if (!options.upload) return void refuse('service-unavailable');
+        return void reply(
+          x(
+            'query',
+            { xmlns: NS.discoInfo },
+            x('feature', { var: NS.upload }),
+            x(
+              'x',
+              { xmlns: NS.data, type: 'result' },
+              x('field', { var: 'FORM_TYPE' }, x('value', {}, NS.upload)),
+              x('field', { var: 'max-file-size' }, x('value', {}, String(options.upload))),
+            ),
+          ),
+        );
+      case `get request ${NS.upload}`: {
+        if (this.server.files.full) return void refuse('resource-constraint');
+        const { put, get } = this.server.files.slot(payload.attr('filename')!, Number(payload.attr('size')));
+        return void reply(x('slot', { xmlns: NS.upload }, x('put', { url: put }), x('get', { url: get })));
+      }
       case `get query ${NS.roster}`:
         if (payload.attr('ver') === String(account.rosterVer)) return void reply();
         return void reply(
@@ -709,4 +735,63 @@ async function pbkdf2(hash: string, password: string, salt: Bytes): Promise<Byte
   return new Uint8Array(
     await crypto.subtle.deriveBits({ name: 'PBKDF2', hash, salt, iterations: ITERATIONS }, key, bits),
   );
+}
+
+/** Where files are put: plain PUT, and HEAD and PATCH for what broke. */
+export class FakeFiles {
+  readonly slots = new Map<string, { size: number; held: Uint8Array; complete: boolean }>();
+  /** What was asked, as `METHOD from`. */
+  readonly asked: string[] = [];
+  /** Each of the next requests with a body breaks after so many bytes; they count as held. */
+  breaks: number[] = [];
+  /** Nobody answers. */
+  down = false;
+  /** No slots any more. */
+  full = false;
+  /** Knows neither HEAD nor PATCH. */
+  plain = false;
+  /** Answers wait for this. */
+  hold: Promise<void> | undefined;
+  private serial = 0;
+
+  slot(name: string, size: number): { put: string; get: string } {
+    const id = `s${++this.serial}`;
+    const put = `https://files.example/upload/${id}/${encodeURIComponent(name)}`;
+    this.slots.set(put, { size, held: new Uint8Array(), complete: false });
+    return { put, get: `https://files.example/files/${id}/${encodeURIComponent(name)}` };
+  }
+
+  async answer(request: HttpRequest): Promise<HttpAnswer> {
+    const { method, url, body, signal } = request;
+    const from = request.headers.find(([name]) => name === 'Upload-Offset')?.[1];
+    this.asked.push(from ? `${method} ${from}` : method);
+    const bytes = new Uint8Array(body ? await body.arrayBuffer() : new ArrayBuffer(0));
+    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    if (this.hold) await Promise.race([this.hold, aborted]);
+    if (this.down || signal.aborted) throw new NetworkError('down');
+    const slot = this.slots.get(url);
+    const say = (status: number): HttpAnswer => ({
+      status,
+      header: (name) =>
+        this.plain || !slot
+          ? null
+          : ({ 'Upload-Offset': String(slot.held.length), 'Upload-Complete': slot.complete ? '?1' : '?0' }[name] ?? null),
+    });
+    if (!slot) return say(404);
+    if (method === 'HEAD') return say(this.plain ? 405 : 200);
+    if (method === 'DELETE') {
+      this.slots.delete(url);
+      return say(204);
+    }
+    if (method === 'PATCH' && Number(from) !== slot.held.length) return say(409);
+    const start = method === 'PATCH' ? slot.held : new Uint8Array();
+    const breakAt = this.breaks.shift();
+    const arrived = breakAt === undefined ? bytes : bytes.slice(0, breakAt);
+    slot.held = new Uint8Array([...start, ...arrived]);
+    request.onProgress?.(arrived.length);
+    if (breakAt !== undefined) throw new NetworkError('broken');
+    if (slot.held.length !== slot.size) return say(400);
+    slot.complete = true;
+    return say(201);
+  }
 }

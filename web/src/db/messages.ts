@@ -3,7 +3,7 @@ import type { Message } from '../store/model';
 import type { AccountDb, ChatRow, MessageRow, Tx } from './schema';
 
 /** The transaction that everything about messages shares. */
-export type BatchTx = Tx<'messages' | 'chats' | 'outbox' | 'marks'>;
+export type BatchTx = Tx<'messages' | 'chats' | 'outbox' | 'marks' | 'uploads'>;
 
 export function ident(chat: string, from: string, id: string): string {
   return `${chat}\n${from}\n${id}`;
@@ -15,10 +15,12 @@ export function identsOf(chat: string, from: string, ids: (string | undefined)[]
 
 /** Only what the views may see. */
 export function toMessage(row: MessageRow): Message {
-  const { key, chat, from, mine, time, body, mark, failure, opaque } = row;
+  const { key, chat, from, mine, time, body, mark, failure, opaque, file, caption } = row;
   const message: Message = { key, chat, from, mine, time, body, mark };
   if (failure) message.failure = failure;
   if (opaque) message.opaque = opaque;
+  if (file) message.file = file;
+  if (caption) message.caption = caption;
   return message;
 }
 
@@ -58,6 +60,22 @@ export async function pageBefore(
   let cursor = await db.transaction('messages').store.openCursor(bounds, 'prev');
   while (cursor && rows.length < limit) {
     rows.push(cursor.value);
+    cursor = await cursor.continue();
+  }
+  return rows;
+}
+
+/** Looking through a whole chat ends here, however long it is. */
+const SHARED_MAX = 1000;
+
+/** Messages with a file or a link, newest first. */
+export async function sharedIn(db: AccountDb, chat: string): Promise<MessageRow[]> {
+  const rows: MessageRow[] = [];
+  const bounds = range(chat, 0, Number.POSITIVE_INFINITY);
+  let cursor = await db.transaction('messages').store.openCursor(bounds, 'prev');
+  while (cursor && rows.length < SHARED_MAX) {
+    const { file, body } = cursor.value;
+    if (file || /https?:\/\//i.test(body)) rows.push(cursor.value);
     cursor = await cursor.continue();
   }
   return rows;

@@ -42,7 +42,7 @@ export interface ChatRow {
   back?: string;
 }
 
-export type OutboxKind = 'message' | 'receipt' | 'displayed';
+export type OutboxKind = 'message' | 'file' | 'receipt' | 'displayed';
 
 /** What must reach the server, whatever happens to this page. */
 export interface OutboxRow {
@@ -52,8 +52,25 @@ export interface OutboxRow {
   key: string;
   chat: string;
   kind: OutboxKind;
-  /** The text, or the id of the message that a receipt or marker is for. */
+  /**
+   * The text, or the id of the message that a receipt or marker is for. Of a file: its description as JSON, once it has
+   * been uploaded; until then empty, and what was written to the same chat after it waits.
+   */
   payload: string;
+}
+
+/** A file of mine that has not been uploaded yet, and how far that has come. */
+export interface UploadRow {
+  /** Of its message. */
+  key: string;
+  chat: string;
+  blob: Blob;
+  name: string;
+  type: string;
+  /** Where the server wants it; absent before it has been asked. */
+  slot?: { put: string; get: string; headers: [string, string][] };
+  /** Something may have arrived there. */
+  begun?: boolean;
 }
 
 /** A stretch of the archive that is not in the cache. */
@@ -87,6 +104,8 @@ export interface Meta {
   blocked: string[];
   /** My own, as chosen. */
   presence: Presence;
+  /** Where files go, as last heard; max 0: nowhere. */
+  upload: { address: string; max: number | undefined };
   /** What each device of each person said of itself, as of `sm`. */
   devices: IncomingPresence[];
 }
@@ -103,6 +122,7 @@ export interface AccountSchema extends DBSchema {
   outbox: { key: number; value: OutboxRow; indexes: { key: string } };
   gaps: { key: number; value: GapRow };
   marks: { key: string; value: PendingMarkRow };
+  uploads: { key: string; value: UploadRow };
   meta: { key: string; value: unknown };
 }
 
@@ -124,7 +144,7 @@ export interface AppSchema extends DBSchema {
 
 export type AccountDb = IDBPDatabase<AccountSchema>;
 export type AppDb = IDBPDatabase<AppSchema>;
-export type StoreName = 'messages' | 'chats' | 'contacts' | 'requests' | 'outbox' | 'gaps' | 'marks' | 'meta';
+export type StoreName = 'messages' | 'chats' | 'contacts' | 'requests' | 'outbox' | 'gaps' | 'marks' | 'uploads' | 'meta';
 export type Tx<S extends StoreName = StoreName> = IDBPTransaction<AccountSchema, S[], 'readwrite'>;
 
 export function accountDbName(address: string): string {
@@ -132,8 +152,10 @@ export function accountDbName(address: string): string {
 }
 
 export function openAccountDb(address: string, onBlocking?: () => void): Promise<AccountDb> {
-  return openDB<AccountSchema>(accountDbName(address), 1, {
-    upgrade(db) {
+  return openDB<AccountSchema>(accountDbName(address), 2, {
+    upgrade(db, before) {
+      if (before < 2) db.createObjectStore('uploads', { keyPath: 'key' });
+      if (before >= 1) return;
       const messages = db.createObjectStore('messages', { keyPath: ['chat', 'time', 'key'] });
       messages.createIndex('key', 'key');
       messages.createIndex('archiveId', 'archiveId');

@@ -36,7 +36,7 @@ export class Batch {
 
   /** Runs `work` in one transaction and resolves, after its commit, with what to show. `work` may await only the database. */
   static async run(db: AccountDb, own: string, work: (batch: Batch) => Promise<void>): Promise<Change[]> {
-    const tx = db.transaction(['messages', 'chats', 'outbox', 'marks'], 'readwrite');
+    const tx = db.transaction(['messages', 'chats', 'outbox', 'marks', 'uploads'], 'readwrite');
     const batch = new Batch(tx, own);
     try {
       await work(batch);
@@ -213,7 +213,7 @@ export class Batch {
   /** The server has stored what had this id. */
   async acknowledged(key: string): Promise<void> {
     const row = await this.dropOutbox(key);
-    if (row?.kind !== 'message') return;
+    if (row?.kind !== 'message' && row?.kind !== 'file') return;
     const message = await byKey(this.tx, key);
     if (message?.mine) await this.raise(message, 'sent');
   }

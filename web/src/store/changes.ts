@@ -2,7 +2,7 @@
 // same to the other tabs, so that all show one truth.
 import type { ChatRow } from '../db/schema';
 import type { RosterItem } from '../xmpp/mod/roster';
-import type { Address, Connection, ContactRequest, Message, Presence } from './model';
+import type { Address, Connection, ContactRequest, Message, Presence, Upload } from './model';
 
 export type Change =
   /** New or changed messages; a known key replaces what it had. */
@@ -19,4 +19,7 @@ export type Change =
   | { kind: 'presences-gone' }
   | { kind: 'own-presence'; presence: Presence }
   | { kind: 'typing'; chat: Address; typing: boolean }
+  /** Undefined: it is not on its way any more. */
+  | { kind: 'upload'; key: string; upload: Upload | undefined }
+  | { kind: 'upload-max'; max: number | undefined }
   | { kind: 'connection'; connection: Connection };

@@ -24,9 +24,68 @@ export interface Env {
   onHide(callback: () => void): () => void;
   /** Keeps a few words at once, where the database would need more time than a page has that is being left. */
   stash: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined;
+  http: Http;
+  /** How long to wait, in ms, before each new attempt at an upload that broke; after the last it has failed. */
+  uploadPauses: readonly number[];
+  /** The page's own `http://host:port`. */
+  origin: string;
   /** Asks the browser not to throw the cache away. */
   persist(): void;
 }
+
+export interface HttpRequest {
+  method: 'PUT' | 'PATCH' | 'HEAD' | 'DELETE';
+  url: string;
+  headers: readonly (readonly [name: string, value: string])[];
+  body?: Blob;
+  signal: AbortSignal;
+  /** Bytes of the body that have left. */
+  onProgress?: (sent: number) => void;
+}
+
+export interface HttpAnswer {
+  status: number;
+  header(name: string): string | null;
+}
+
+/** Rejects with NetworkError when there is no answer. */
+export type Http = (request: HttpRequest) => Promise<HttpAnswer>;
+
+export class NetworkError extends Error {}
+
+/** As long as this nothing moved: then the connection is dead. */
+const STALL_MS = 45_000;
+
+/** The old kind of request, because only that one tells how much of a body has left. */
+const xhr: Http = ({ method, url, headers, body, signal, onProgress }) =>
+  new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    let stall = 0;
+    const moved = () => {
+      clearTimeout(stall);
+      stall = window.setTimeout(() => request.abort(), STALL_MS);
+    };
+    const stop = () => request.abort();
+    request.open(method, url);
+    for (const [name, value] of headers) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => {
+      moved();
+      onProgress?.(event.loaded);
+    };
+    request.onprogress = moved;
+    request.onload = () =>
+      resolve({ status: request.status, header: (name: string) => request.getResponseHeader(name) });
+    request.onerror = () => reject(new NetworkError('no answer'));
+    request.onabort = () => reject(new NetworkError('broken off'));
+    request.onloadend = () => {
+      clearTimeout(stall);
+      signal.removeEventListener('abort', stop);
+    };
+    signal.addEventListener('abort', stop);
+    moved();
+    request.send(body ?? null);
+    if (signal.aborted) stop();
+  });
 
 /** `Firefox on Windows`, as far as the browser tells. */
 function deviceName(): string {
@@ -114,6 +173,9 @@ export function browserEnv(): Env {
       };
     },
     stash: storage(),
+    http: xhr,
+    uploadPauses: [1000, 2000, 4000, 8000, 16_000],
+    origin: location.origin,
     persist: () => void navigator.storage?.persist?.().catch(() => {}),
   };
 }

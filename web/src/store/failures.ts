@@ -49,6 +49,29 @@ export function messageFailure(error: StanzaError): Failure {
   }
 }
 
+/** A file that the server gave no place, or that went wrong otherwise. */
+export function uploadFailure(error: unknown): Failure {
+  if (!(error instanceof StanzaError)) return fail('unknown', 'This file could not be sent. Try again.');
+  if (error.app === 'file-too-large') return fail('too-large', 'This file is larger than the server takes.');
+  switch (error.condition) {
+    case 'not-acceptable':
+      return fail('not-allowed', 'The server does not take files of this kind or size.');
+    case 'resource-constraint':
+      return error.type === 'wait' || error.app === 'retry'
+        ? fail('throttled', 'You have sent much in a short time. Wait a while and try again.')
+        : fail('full', 'There is no room left for your files on the server.');
+    case 'policy-violation':
+      return fail('throttled', 'You have sent much in a short time. Wait a while and try again.');
+    case 'forbidden':
+    case 'not-allowed':
+    case 'not-authorized':
+    case 'service-unavailable':
+      return fail('not-allowed', 'The server does not let you send files.');
+    default:
+      return fail('server', 'The server had a problem. Try again in a moment.');
+  }
+}
+
 /** Something else that was asked of the server. */
 export function requestFailure(error: unknown): Failure {
   if (error instanceof DisconnectedError) return OFFLINE;

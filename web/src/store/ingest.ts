@@ -198,6 +198,8 @@ class Ingest {
     if (m.originId) row.originId = m.originId;
     if (m.archiveId) row.archiveId = m.archiveId;
     if (m.encrypted) row.opaque = true;
+    if (m.file) row.file = m.file;
+    if (m.caption) row.caption = m.caption;
     if (m.markable) row.markable = true;
     if (m.time === undefined) row.localTime = true;
     return row;

@@ -38,6 +38,46 @@ export interface Failure {
   text: string;
 }
 
+/** A file of a message. All of it was written by its sender; the store has checked its form, not its truth. */
+export interface FileInfo {
+  /** http or https; empty while a file of mine has not been uploaded. Views load `Session.reach(url)`, never this. */
+  url: string;
+  /** Never empty. */
+  name: string;
+  /** Media type, lower case. */
+  type: string;
+  /** Bytes. */
+  size?: number;
+  /** Pixels, as it is to be shown. */
+  width?: number;
+  height?: number;
+  /** Milliseconds. */
+  length?: number;
+  /** SHA-256, base64. */
+  hash?: string;
+  /** A very small picture of it, as a data: address. */
+  thumb?: string;
+  /** Loudness over time, 0 to 31 each: it is a voice message. */
+  wave?: number[];
+  /** To be kept rather than looked at. */
+  attachment?: boolean;
+}
+
+/** A file on its way into the chat: the bytes as they will be sent, and what is known of them. */
+export interface OutgoingFile {
+  blob: Blob;
+  info: Omit<FileInfo, 'url' | 'size' | 'hash'>;
+}
+
+/** How far a file of mine has come. */
+export interface Upload {
+  /** `waiting`: for its turn, or for the network. */
+  state: 'waiting' | 'running';
+  /** Bytes. */
+  sent: number;
+  total: number;
+}
+
 export interface Message {
   /** The id that this message has in this app for ever: the origin-id of what we sent, else a key of its archive. */
   key: string;
@@ -53,6 +93,10 @@ export interface Message {
   failure?: Failure;
   /** True while this message cannot be shown (encrypted by a client; the body says so). */
   opaque?: boolean;
+  /** The message is this file; then the body is only its address, which is not shown. */
+  file?: FileInfo;
+  /** Words that came with the file. */
+  caption?: string;
 }
 
 /** What one contact is to us. */
@@ -159,8 +203,25 @@ export interface Session {
   timeline(address: Address): Timeline;
   /** Writes the outbox first, so that it survives reload and crash; resolves when it stands in the timeline. */
   send(chat: Address, body: string): Promise<void>;
+  /**
+   * Each file becomes a message of its own, in this order, then the caption, if any, as one more. Keeps the files before it
+   * resolves; rejects when this browser has no room for them.
+   */
+  sendFiles(chat: Address, files: readonly OutgoingFile[], caption: string): Promise<void>;
+  /** Undefined: not on its way (any more). */
+  upload(key: string): ReadonlySignal<Upload | undefined>;
+  /** Bytes that one file may have; undefined: not known (yet), or without limit. 0: this server takes no files. */
+  uploadMax: ReadonlySignal<number | undefined>;
+  /** The bytes of a file that was sent from here and need not be fetched. */
+  localFile(key: string): Promise<Blob | undefined>;
+  /** The address to load a file from: the same, unless this page has another way to its own server. */
+  reach(url: string): string;
+  /** Whether loading from there tells nobody who does not know already that I am here. */
+  isOwnHost(url: string): boolean;
+  /** Messages of a chat with a file or a link that are in the cache, newest first. */
+  shared(chat: Address): Promise<readonly Message[]>;
   retry(key: string): Promise<void>;
-  /** Removes a failed message of mine. */
+  /** Removes a failed message of mine, or one whose file is still on its way. */
   discard(key: string): Promise<void>;
   setDraft(chat: Address, text: string): void;
   /** The user is writing (call on every input; the store thins it out) or has stopped. */

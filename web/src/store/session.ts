@@ -1,7 +1,7 @@
 // One account in one tab. What only needs the cache is done in whichever tab the user is; what needs the
 // connection is done by the tab that leads.
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
-import { byKey, newestMarkable } from '../db/messages';
+import { byKey, newestMarkable, sharedIn, toMessage } from '../db/messages';
 import { type AccountDb, type AccountRow, deleteAccountDb, getMeta, openAccountDb } from '../db/schema';
 import { typedAddress } from '../xmpp/jid';
 import { changePassword, removeAccount } from '../xmpp/mod/register';
@@ -20,13 +20,15 @@ import type {
   Chat,
   Contact,
   Failure,
+  FileInfo,
   Message,
+  OutgoingFile,
   Presence,
   Session,
   Settings,
   Timeline,
 } from './model';
-import { discard, requeue, writeMessage } from './outbox';
+import { discard, requeue, writeFiles, writeMessage } from './outbox';
 import { State } from './state';
 import { loadSaved, Sync } from './sync';
 import { Tabs } from './tabs';
@@ -54,6 +56,8 @@ export interface SessionOptions {
   forget: (address: Address) => Promise<void>;
 }
 
+/** So many sent files are remembered; the browser keeps their bytes on disk. */
+const BLOBS_KEPT = 200;
 const NO_ANSWER = fail('offline', 'There was no answer. Check your connection and try again.');
 
 export class AccountSession implements Session {
@@ -69,6 +73,7 @@ export class AccountSession implements Session {
   readonly unread;
   readonly ready;
   readonly firstStart;
+  readonly uploadMax;
   /** Settles when the cache has been read. */
   readonly opened: Promise<void>;
   private db!: AccountDb;
@@ -79,6 +84,8 @@ export class AccountSession implements Session {
   private sync: Sync | undefined;
   private stopHide: (() => void) | undefined;
   private closed = false;
+  /** Files sent from this tab: shown from here, not fetched. */
+  private readonly blobs = new Map<string, Blob>();
   private readonly address: Address;
 
   constructor(private readonly options: SessionOptions) {
@@ -94,6 +101,7 @@ export class AccountSession implements Session {
     this.blocked = state.blocked;
     this.unread = state.unread;
     this.ready = state.ready;
+    this.uploadMax = state.uploadMax;
     this.firstStart = computed(() => !state.rosterKnown.value);
     this.connection = computed(() => {
       const c = state.connection.value;
@@ -128,12 +136,13 @@ export class AccountSession implements Session {
 
   private async load(): Promise<void> {
     const { db, state } = this;
-    const [items, rosterKnown, requests, blocked, presence, chats] = await Promise.all([
+    const [items, rosterKnown, requests, blocked, presence, upload, chats] = await Promise.all([
       db.getAll('contacts'),
       getMeta(db, 'rosterKnown'),
       db.getAll('requests'),
       getMeta(db, 'blocked'),
       getMeta(db, 'presence'),
+      getMeta(db, 'upload'),
       db.getAll('chats'),
     ]);
     const changes: Change[] = [
@@ -142,6 +151,7 @@ export class AccountSession implements Session {
     ];
     if (rosterKnown) changes.push({ kind: 'contacts', items });
     if (presence) changes.push({ kind: 'own-presence', presence });
+    if (upload) changes.push({ kind: 'upload-max', max: upload.max });
     state.apply(changes);
     state.load(chats);
   }
@@ -167,6 +177,7 @@ export class AccountSession implements Session {
       incoming: (message) => {
         for (const listener of this.incoming) listener(message);
       },
+      reach: (url) => this.reach(url),
     });
     this.leading.value = true;
     this.sync.start();
@@ -191,7 +202,7 @@ export class AccountSession implements Session {
         if (this.sync)
           this.tabs.tell({
             type: 'changes',
-            changes: [{ kind: 'connection', connection: this.state.connection.peek() }, ...this.sync.people.snapshot()],
+            changes: [{ kind: 'connection', connection: this.state.connection.peek() }, ...this.sync.people.snapshot(), ...this.sync.uploads.snapshot()],
           });
         break;
       case 'outbox':
@@ -280,6 +291,62 @@ export class AccountSession implements Session {
     this.nudge(chat);
   }
 
+  async sendFiles(chat: Address, files: readonly OutgoingFile[], caption: string): Promise<void> {
+    if (files.length === 0) return this.send(chat, caption);
+    await this.opened;
+    const { env } = this.options;
+    const rows = files.map(({ blob, info }) => {
+      const file: FileInfo = { ...info, url: '', size: blob.size };
+      return { key: env.newId(), blob, file };
+    });
+    const words = caption.trim() === '' ? undefined : { key: env.newId(), body: caption };
+    for (const { key, blob } of rows) this.keepBlob(key, blob);
+    if (words) this.drafts.drop(chat);
+    this.emit(await writeFiles(this.db, this.address, chat, rows, words));
+    this.nudge(chat);
+  }
+
+  upload(key: string) {
+    return this.state.upload(key);
+  }
+
+  async localFile(key: string): Promise<Blob | undefined> {
+    const known = this.blobs.get(key);
+    if (known) return known;
+    await this.opened;
+    const blob = (await this.db.get('uploads', key))?.blob;
+    if (blob) this.keepBlob(key, blob);
+    return blob;
+  }
+
+  private keepBlob(key: string, blob: Blob): void {
+    this.blobs.set(key, blob);
+    for (const old of this.blobs.keys()) {
+      if (this.blobs.size <= BLOBS_KEPT) break;
+      this.blobs.delete(old);
+    }
+  }
+
+  /** A demo server names itself in its addresses; the page may have come from it under another name. */
+  reach(url: string): string {
+    const { env, ownDomain } = this.options;
+    if (!/^http:/i.test(url) || !env.origin.startsWith('http:')) return url;
+    const parsed = new URL(url);
+    return parsed.hostname === ownDomain() ? env.origin + parsed.pathname + parsed.search : url;
+  }
+
+  isOwnHost(url: string): boolean {
+    const { env } = this.options;
+    const reached = this.reach(url);
+    const { origin, hostname } = new URL(reached);
+    return origin === env.origin || hostname === this.address.slice(this.address.indexOf('@') + 1);
+  }
+
+  async shared(chat: Address): Promise<readonly Message[]> {
+    await this.opened;
+    return (await sharedIn(this.db, chat)).map(toMessage);
+  }
+
   async retry(key: string): Promise<void> {
     await this.opened;
     const changes = await requeue(this.db, this.address, key);
@@ -290,7 +357,13 @@ export class AccountSession implements Session {
 
   async discard(key: string): Promise<void> {
     await this.opened;
-    this.emit(await discard(this.db, this.address, key));
+    // Whatever the leader can still do for it; the message goes in any case.
+    if (await this.db.count('uploads', key)) await this.tabs.call('cancel', key);
+    this.blobs.delete(key);
+    const changes = await discard(this.db, this.address, key);
+    this.emit(changes);
+    // What was written after it may have waited for it.
+    if (changes.length > 0) this.nudge(undefined);
   }
 
   setDraft(chat: Address, text: string): void {
@@ -324,7 +397,10 @@ export class AccountSession implements Session {
   private nudge(chat: Address | undefined): void {
     if (!this.sync) this.tabs.tell({ type: 'outbox', chat: chat ?? '' });
     else if (chat) this.sync.wrote(chat);
-    else this.sync.outbox.flush();
+    else {
+      this.sync.outbox.flush();
+      this.sync.uploads.kick();
+    }
   }
 
   // --- what the tab that leads does ---
@@ -424,6 +500,7 @@ export class AccountSession implements Session {
     const todo: Record<string, () => unknown> = {
       older: () => sync.history.older(a, b),
       typing: () => sync.setTyping(a, b),
+      cancel: () => sync.uploads.cancel(a),
       presence: () => people.setPresence(args[0] as Presence),
       add: () => people.add(a, b),
       accept: () => people.accept(a),

@@ -3,7 +3,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from '@prea
 import type { ChatRow } from '../db/schema';
 import type { RosterItem } from '../xmpp/mod/roster';
 import type { Change } from './changes';
-import type { Address, Availability, Chat, Connection, Contact, ContactRequest, Message, Presence } from './model';
+import type { Address, Availability, Chat, Connection, Contact, ContactRequest, Message, Presence, Upload } from './model';
 
 export const AWAY: Presence = Object.freeze({ availability: 'offline' as Availability, text: '' });
 
@@ -36,6 +36,7 @@ export class State {
   readonly ready = signal(false);
   readonly rosterKnown = signal(false);
   readonly contactsVersion = signal(0);
+  readonly uploadMax = signal<number | undefined>(undefined);
   readonly chatOrder = signal<readonly Address[]>([]);
   readonly unread: ReadonlySignal<number>;
   /** Changes for open timelines. */
@@ -44,6 +45,7 @@ export class State {
   private readonly chats = new Map<Address, ChatSignals>();
   private readonly chatCount = signal(0);
   private readonly presences = new Map<Address, Signal<Presence>>();
+  private readonly uploads = new Map<string, Signal<Upload | undefined>>();
   private readonly names = new Map<Address, Signal<string>>();
   private readonly contacts = new Map<Address, Contact>();
   readonly contactOrder: ReadonlySignal<readonly Address[]>;
@@ -105,6 +107,15 @@ export class State {
     return (subscription === 'from' || subscription === 'both') && !this.blocked.value.includes(address);
   }
 
+  upload(key: string): Signal<Upload | undefined> {
+    let s = this.uploads.get(key);
+    if (!s) {
+      s = signal(undefined);
+      this.uploads.set(key, s);
+    }
+    return s;
+  }
+
   apply(changes: readonly Change[]): void {
     batch(() => {
       for (const change of changes) {
@@ -156,6 +167,12 @@ export class State {
         break;
       case 'typing':
         this.chatSignals(change.chat).typing.value = change.typing;
+        break;
+      case 'upload':
+        this.upload(change.key).value = change.upload;
+        break;
+      case 'upload-max':
+        this.uploadMax.value = change.max;
         break;
       case 'connection':
         this.connection.value = change.connection;

@@ -20,6 +20,7 @@ import { Outbox } from './outbox';
 import { People } from './people';
 import type { State } from './state';
 import { MyTyping, TheirTyping } from './typing';
+import { Uploads } from './uploads';
 
 export interface SyncOptions {
   address: string;
@@ -35,6 +36,7 @@ export interface SyncOptions {
   /** Shows changes here and in the other tabs. */
   emit: (changes: readonly Change[]) => void;
   incoming: (message: Message) => void;
+  reach: (url: string) => string;
 }
 
 export class Sync {
@@ -42,6 +44,7 @@ export class Sync {
   readonly people: People;
   readonly history: History;
   readonly outbox: Outbox;
+  readonly uploads: Uploads;
   private readonly theirTyping: TheirTyping;
   private readonly myTyping: MyTyping;
   /** Messages are written one after another, in the order they came. */
@@ -73,6 +76,8 @@ export class Sync {
       emit,
     });
     this.outbox = new Outbox(db, address, this.client, emit, () => options.settings().sendTyping);
+    const ready = () => this.outbox.flush();
+    this.uploads = new Uploads({ db, own: address, client: this.client, env, emit, ready, reach: options.reach });
     this.theirTyping = new TheirTyping((chat, typing) => emit([{ kind: 'typing', chat, typing }]));
     this.myTyping = new MyTyping((chat, chatState) => this.sendTyping(chat, chatState));
     this.client.onMessage = (m) => this.receive(m);
@@ -101,6 +106,7 @@ export class Sync {
     await this.client.connection.stop(letGo);
     await this.tail.catch(() => {});
     await this.outbox.idle();
+    await this.uploads.stop();
   }
 
   setTyping(chat: string, typing: boolean): void {
@@ -111,6 +117,7 @@ export class Sync {
   wrote(chat: string): void {
     this.myTyping.sent(chat);
     this.outbox.flush();
+    this.uploads.kick();
   }
 
   /** Settles when everything received so far is in the cache. */
@@ -135,6 +142,7 @@ export class Sync {
   }
 
   private async online(info: OnlineInfo): Promise<void> {
+    this.uploads.online();
     if (info.resumed && !info.restored) {
       this.outbox.flush();
       if (!this.carbons) await this.catchUp(this.session);
@@ -185,7 +193,10 @@ export class Sync {
 
   private wake(why: 'online' | 'offline' | 'visible'): void {
     const { connection } = this.client;
-    if (why === 'online') connection.reconnectNow();
+    if (why === 'online') {
+      connection.reconnectNow();
+      this.uploads.wake();
+    }
     connection.check();
     if (connection.state.name === 'waiting') this.showConnection(connection.state);
     // Without copies of what my other devices do, look when somebody looks.

@@ -33,6 +33,17 @@ export const NS = {
   hints: 'urn:xmpp:hints', // XEP-0334
   nick: 'http://jabber.org/protocol/nick', // XEP-0172
   eme: 'urn:xmpp:eme:0', // XEP-0380
+  discoItems: 'http://jabber.org/protocol/disco#items',
+  upload: 'urn:xmpp:http:upload:0', // XEP-0363
+  uploadPurpose: 'urn:xmpp:http:upload:purpose:0',
+  sfs: 'urn:xmpp:sfs:0', // XEP-0447
+  fileMeta: 'urn:xmpp:file:metadata:0', // XEP-0446
+  urlData: 'http://jabber.org/protocol/url-data', // XEP-0103
+  hashes: 'urn:xmpp:hashes:2', // XEP-0300
+  thumbs: 'urn:xmpp:thumbs:1', // XEP-0264
+  oob: 'jabber:x:oob', // XEP-0066
+  fallback: 'urn:xmpp:fallback:0', // XEP-0428
+  wave: 'urn:confab:wave:0', // ours: the shape of a voice message
   omemoLegacy: 'eu.siacs.conversations.axolotl',
   omemo2: 'urn:xmpp:omemo:2',
   openpgp: 'urn:xmpp:openpgp:0',

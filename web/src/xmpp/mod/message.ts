@@ -4,6 +4,7 @@ import { StanzaError } from '../errors';
 import { bare, domainOf } from '../jid';
 import { NS } from '../ns';
 import { type El, x } from '../xml';
+import { fileElements, readFile, type SharedFile } from './file';
 
 export type ChatState = 'active' | 'composing' | 'paused' | 'inactive' | 'gone';
 export type MarkerKind = 'received' | 'displayed' | 'acknowledged';
@@ -26,6 +27,9 @@ export interface IncomingMessage {
   /** The server's time in ms, when it says one. */
   time: number | undefined;
   body: string | undefined;
+  file: SharedFile | undefined;
+  /** Words that came with the file, without its address. */
+  caption: string;
   /** The body, if any, only says that one cannot read it. */
   encrypted: boolean;
   chatState: ChatState | undefined;
@@ -95,6 +99,8 @@ function readMessage(el: El, own: string, via: IncomingMessage['via']): Incoming
   const state = el.inNs(NS.chatStates);
   const encrypted = el.elements().some((c) => ENCRYPTED.includes(c.ns)) || el.child('encryption', NS.eme) !== undefined;
   const isError = type === 'error';
+  const body = isError ? undefined : bodyOf(el);
+  const shared = isError || encrypted ? undefined : readFile(el, body);
   return {
     via,
     type,
@@ -106,7 +112,10 @@ function readMessage(el: El, own: string, via: IncomingMessage['via']): Incoming
     peer: mine ? to : from,
     mine,
     time: delayOf(el, own),
-    body: isError ? undefined : bodyOf(el),
+    // A file without words for those who cannot show it still is a message.
+    body: body ?? shared?.file.url,
+    file: shared?.file,
+    caption: shared?.caption ?? '',
     encrypted: !isError && encrypted,
     chatState: !isError && state && STATES.has(state.name) ? (state.name as ChatState) : undefined,
     wantsReceipt: !isError && el.child('request', NS.receipts) !== undefined,
@@ -161,6 +170,7 @@ export interface OutgoingText {
   /** Ask for delivered and read. Not for notes to oneself. */
   ask: boolean;
   chatState: boolean;
+  file?: SharedFile | undefined;
 }
 
 export function textMessage(m: OutgoingText): El {
@@ -168,6 +178,7 @@ export function textMessage(m: OutgoingText): El {
     'message',
     { xmlns: NS.client, type: 'chat', to: m.to, id: m.id },
     x('body', {}, m.body),
+    ...(m.file ? fileElements(m.file) : []),
     x('origin-id', { xmlns: NS.sid, id: m.id }),
     m.ask && x('request', { xmlns: NS.receipts }),
     m.ask && x('markable', { xmlns: NS.markers }),
