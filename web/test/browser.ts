@@ -29,6 +29,8 @@ export const SCREENS: [name: string, query: string, hash: string][] = [
   ['empty', 'content=empty', '#/'],
   ['list', '', '#/'],
   ['chat', 'typing=1', '#/chat/mia@example.org'],
+  ['media', '', '#/chat/hana@example.org'],
+  ['media-stranger', '', '#/chat/unknown@elsewhere.example'],
   ['chat-info', '', '#/chat/mia@example.org/info'],
   ['chat-states', '', '#/chat/sofia@example.net'],
   ['chat-new', '', '#/chat/lena@example.org'],

@@ -1,7 +1,8 @@
 // An XMPP server in memory that speaks RFC 7395 frames, good enough to test the client against: it stores before it
 // acknowledges, archives, resumes, and can be told to misbehave. No timers: everything happens in microtasks.
-import { type Bytes, decode, encode, fromBase64, toBase64 } from '../src/xmpp/bytes';
+
 import { type Http, type HttpAnswer, type HttpRequest, NetworkError } from '../src/store/env';
+import { type Bytes, decode, encode, fromBase64, toBase64 } from '../src/xmpp/bytes';
 import { bare } from '../src/xmpp/jid';
 import { NS } from '../src/xmpp/ns';
 import type { SocketLike } from '../src/xmpp/stream';
@@ -775,7 +776,8 @@ export class FakeFiles {
       header: (name) =>
         this.plain || !slot
           ? null
-          : ({ 'Upload-Offset': String(slot.held.length), 'Upload-Complete': slot.complete ? '?1' : '?0' }[name] ?? null),
+          : ({ 'Upload-Offset': String(slot.held.length), 'Upload-Complete': slot.complete ? '?1' : '?0' }[name] ??
+            null),
     });
     if (!slot) return say(404);
     if (method === 'HEAD') return say(this.plain ? 405 : 200);

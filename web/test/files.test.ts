@@ -27,7 +27,12 @@ const full: SharedFile = {
 };
 
 function messageWith(body: string, ...children: ReturnType<typeof x>[]) {
-  const el = x('message', { xmlns: NS.client, from: `${BEN}/x`, to: MIA, type: 'chat', id: 'i' }, x('body', {}, body), ...children);
+  const el = x(
+    'message',
+    { xmlns: NS.client, from: `${BEN}/x`, to: MIA, type: 'chat', id: 'i' },
+    x('body', {}, body),
+    ...children,
+  );
   return parse(write(el));
 }
 
@@ -35,7 +40,14 @@ describe('a file in a message', () => {
   it('is read as it was written', () => {
     for (const file of [
       full,
-      { url: 'https://a.example/v', name: 'Voice.webm', type: 'audio/webm', size: 9, length: 12_345, wave: [0, 15, 31, 7] },
+      {
+        url: 'https://a.example/v',
+        name: 'Voice.webm',
+        type: 'audio/webm',
+        size: 9,
+        length: 12_345,
+        wave: [0, 15, 31, 7],
+      },
       { url: 'http://a.example/x', name: 'x.zip', type: 'application/zip', attachment: true },
     ]) {
       const m = parseMessage(messageWith(file.url, ...fileElements(file)), MIA);

@@ -22,6 +22,8 @@ const app = createFixture({
   signedIn: query.get('signedin') !== '0',
   connection: (query.get('connection') ?? 'online') as Connection['state'],
   accounts: Number(query.get('accounts') ?? 1),
+  uploadMax: query.has('max') ? Number(query.get('max')) : 100_000_000,
+  stuck: query.has('stuck'),
   registrationOpen: query.get('registration') !== '0',
   settings,
 });

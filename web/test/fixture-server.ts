@@ -1,12 +1,13 @@
 // Builds the views with the made-up store into a temporary directory and serves them under the policy of the real
 // server: nothing inline, Trusted Types required. What breaks under the policy breaks here.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
+import { png } from './png.ts';
 
 export const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data: https:; media-src 'self' blob: https:; " +
@@ -24,6 +25,20 @@ const TYPES: Record<string, string> = {
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** A picture of the size its name says, one colour running into another; or what else is asked for. */
+function respondMade(name: string, response: ServerResponse): void {
+  const headers = { 'Content-Security-Policy': "default-src 'none'; sandbox" };
+  if (name === 'notes') {
+    response.writeHead(200, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' });
+    response.end('Bread, candles, the big pot.\n\n<b>not bold</b>\n');
+    return;
+  }
+  const [width, height] = name === 'tall' ? [90, 160] : name === 'wide' ? [300, 50] : [160, 120];
+  const hue = [...name].reduce((sum, c) => sum + c.charCodeAt(0) * 7, 0);
+  response.writeHead(200, { ...headers, 'Content-Type': 'image/png' });
+  response.end(png(width, height, (x, y) => [(hue + x) % 256, (90 + y) % 256, (hue * 3 + x + y) % 256]));
+}
+
 export async function serveFixture(): Promise<{ url: string; close(): Promise<void> }> {
   const out = await mkdtemp(join(tmpdir(), 'confab-ui-'));
   await build({
@@ -32,6 +47,11 @@ export async function serveFixture(): Promise<{ url: string; close(): Promise<vo
     build: { outDir: out, emptyOutDir: true, rollupOptions: { input: join(root, 'test/fixture.html') } },
   });
   const server = createServer(async (request, response) => {
+    const made = /^\/made\/(\w+)/.exec(request.url ?? '')?.[1];
+    if (made && !request.url!.includes('missing')) {
+      respondMade(made, response);
+      return;
+    }
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
     const file = join(out, path === '/' ? 'test/fixture.html' : path);
     try {

@@ -11,12 +11,15 @@ import type {
   Contact,
   ContactRequest,
   Failure,
+  FileInfo,
   Mark,
   Message,
+  OutgoingFile,
   Presence,
   Session,
   Settings,
   Timeline,
+  Upload,
 } from '../src/store/model';
 
 export type Content = 'empty' | 'little' | 'full' | 'first';
@@ -28,6 +31,9 @@ export interface FixtureOptions {
   settings?: Partial<Settings>;
   accounts?: number;
   registrationOpen?: boolean;
+  uploadMax?: number | undefined;
+  /** Uploads do not end. */
+  stuck?: boolean;
 }
 
 const ME = 'alex@example.org';
@@ -55,6 +61,52 @@ function message(chat: Address, mine: boolean, time: number, body: string, mark:
 function at(hour: number, minute: number, daysAgo = 0): number {
   const date = new Date(Date.now() - daysAgo * DAY);
   return date.setHours(hour, minute, 0, 0);
+}
+
+const page = () => (typeof location === 'undefined' ? 'http://localhost' : location.origin);
+function withFile(chat: Address, mine: boolean, time: number, info: Partial<FileInfo>, mark?: Mark): Message {
+  const name = info.name ?? 'lake.jpg';
+  const file: FileInfo = { url: `${page()}/made/${name}`, name, type: 'image/jpeg', ...info };
+  return { ...message(chat, mine, time, file.url, mark), file };
+}
+/** A picture of 8 by 6, as a sender would put in. */
+const MINIATURE =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGCAIAAABxZ0isAAAAeElEQVR4nAXBMREAMQgEwAiLgAiIgAjIUFNSfEGZoUIABQoYJJys3x2TsRibcRiXwYyP8Rhjai2trXW0rhZrfVpPa0yP5bE9jsf1YI/P43mMmbbSdtpJu2mc9qW9tDFbVstuOS23hVu+ltcyJmiBNuiALohBH+iBftfoTjFdr9lfAAAAAElFTkSuQmCC';
+const LONG_FILE = 'Packing-list-final-with-everyones-comments-and-two-corrections';
+const WAVE = Array.from({ length: 44 }, (_, k) => Math.round(31 * Math.abs(Math.sin(k * 0.55) * Math.cos(k * 0.21))));
+
+/** Each kind of file in each state. */
+export const UPLOADING = 'uploading';
+function mediaTalk(chat: Address): Message[] {
+  const file = (mine: boolean, h: number, m: number, info: Partial<FileInfo>, mark?: Mark) =>
+    withFile(chat, mine, at(h, m), { thumb: MINIATURE, ...info }, mark);
+  const size = { width: 1600, height: 1200 };
+  const doc = { type: 'application/pdf', thumb: '' };
+  const scenes = ['trail', 'lake', 'boat', 'wood', 'cabin', 'table', 'stars'];
+  return [
+    ...scenes.map((scene, i) => ({
+      ...file(false, 4, 2, { ...size, name: `${scene}.jpg` }),
+      time: at(4, 2) + i * 1000,
+    })),
+    { ...file(true, 4, 10, { ...size, name: 'lake.jpg' }), caption: 'Omar’s first solo. He stayed dry!' },
+    file(false, 4, 12, { width: 900, height: 1600, name: 'tall.jpg' }),
+    file(true, 4, 14, { width: 3000, height: 500, name: 'wide.jpg' }, 'delivered'),
+    file(false, 4, 15, { ...doc, type: 'audio/webm', name: 'Voice message.webm', length: 41_000, wave: WAVE }),
+    file(true, 4, 16, { ...doc, type: 'audio/webm', name: 'Voice message.webm', length: 7000, wave: WAVE.slice(9) }),
+    {
+      ...file(true, 4, 20, { ...doc, url: '', name: 'Cabin-weekend-film.mkv', size: 92e6 }, 'sending'),
+      key: UPLOADING,
+    },
+    {
+      ...file(true, 4, 21, { ...doc, url: '', name: `${LONG_FILE}.pdf`, size: 3e6 }, 'failed'),
+      failure: { code: 'unreachable', text: 'The connection broke at 60 %. It goes on from there.' } as Failure,
+    },
+    file(false, 4, 30, { ...doc, name: 'Cabin-house-rules.pdf', size: 240_000 }),
+    file(false, 4, 31, { ...doc, type: 'text/plain', name: 'notes.txt', size: 1200 }),
+    file(false, 4, 32, { ...doc, type: 'application/zip', name: `${LONG_FILE}${LONG_FILE}.tar.zip`, size: 7.31e9 }),
+    file(false, 4, 33, { name: 'missing.jpg', ...size }),
+    message(chat, false, at(4, 34), 'All of it, at last. The map: https://example.org/map'),
+  ];
 }
 
 const FAILURE: Failure = { code: 'unreachable', text: 'Not sent: the server of this person did not answer.' };
@@ -161,6 +213,7 @@ export interface Fixture extends App {
   setConnection(next: Connection): void;
   setTypingOf(chat: Address, typing: boolean): void;
   sent: { chat: Address; body: string }[];
+  sentFiles: { chat: Address; info: OutgoingFile['info']; size: number; bytes: number[] }[];
   seen: string[];
 }
 
@@ -189,6 +242,17 @@ export function createFixture(options: FixtureOptions): Fixture {
   const connection = signal<Connection>(states[options.connection]);
   const sent: Fixture['sent'] = [];
   const seen: string[] = [];
+  const sentFiles: Fixture['sentFiles'] = [];
+  const blobs = new Map<string, Blob>();
+  const uploads = new Map<string, Signal<Upload | undefined>>();
+  const uploadOf = (key: string) => {
+    let made = uploads.get(key);
+    if (!made) {
+      made = signal<Upload | undefined>(key === UPLOADING ? { state: 'running', sent: 31e6, total: 92e6 } : undefined);
+      uploads.set(key, made);
+    }
+    return made;
+  };
   const listeners = new Set<(message: Message) => void>();
   const full = options.content === 'full';
   const none = options.content === 'empty' || options.content === 'first';
@@ -310,6 +374,20 @@ export function createFixture(options: FixtureOptions): Fixture {
     fill('omar@example.org', [message('omar@example.org', true, at(4, 20), 'The view from the top')]);
     fill('sofia@example.net', stateTalk('sofia@example.net'));
     fill('yuki@example.jp', [message('yuki@example.jp', false, at(9, 0, 2), '週末の天気はどうですか？')]);
+    fill('hana@example.org', mediaTalk('hana@example.org'));
+    fill(
+      'unknown@elsewhere.example',
+      [
+        withFile('unknown@elsewhere.example', false, at(3, 2), {
+          url: 'https://elsewhere.example/pictures/look.jpg',
+          width: 1200,
+          height: 800,
+          size: 310_000,
+          thumb: MINIATURE,
+        }),
+      ],
+      1,
+    );
     fill('amir@example.org', [message('amir@example.org', false, at(9, 0, 3), 'شكراً جزيلاً، أراك غداً إن شاء الله')]);
     fill('paul@example.org', [
       message('paul@example.org', true, at(9, 0, 40), 'Hello Paul, this is Alex', 'delivered'),
@@ -414,6 +492,36 @@ export function createFixture(options: FixtureOptions): Fixture {
       const it = message(address, true, Date.now(), body, 'sending');
       put(chat, it);
       void deliver(chat, it.key);
+    },
+    async sendFiles(address, files, caption) {
+      const chat = chatOf(address);
+      for (const { blob, info } of files) {
+        const bytes = [...new Uint8Array(await blob.slice(0, 4096).arrayBuffer())];
+        sentFiles.push({ chat: address, info, size: blob.size, bytes });
+        const file: FileInfo = { ...info, url: '', size: blob.size };
+        const it: Message = { ...message(address, true, Date.now(), '', 'sending'), file };
+        blobs.set(it.key, blob);
+        uploadOf(it.key).value = { state: 'running', sent: blob.size / 3, total: blob.size };
+        put(chat, it);
+        if (options.stuck) continue;
+        setTimeout(() => {
+          uploadOf(it.key).value = undefined;
+          change(chat, it.key, { file: { ...file, url: `${page()}/made/${info.name}` } });
+          void deliver(chat, it.key);
+        }, 400);
+      }
+      if (caption) await session.send(address, caption);
+    },
+    upload: uploadOf,
+    uploadMax: signal(options.uploadMax),
+    localFile: async (key) => blobs.get(key),
+    reach: (url) => url,
+    isOwnHost: (url) => new URL(url).origin === page(),
+    async shared(address) {
+      return chatOf(address)
+        .messages.peek()
+        .filter((it) => it.file || /https?:/.test(it.body))
+        .reverse();
     },
     async retry(key) {
       const chat = findByKey(key);
@@ -539,6 +647,7 @@ export function createFixture(options: FixtureOptions): Fixture {
       chatOf(address).typing.value = typing;
     },
     sent,
+    sentFiles,
     seen,
   };
 }

@@ -144,7 +144,16 @@ export interface AppSchema extends DBSchema {
 
 export type AccountDb = IDBPDatabase<AccountSchema>;
 export type AppDb = IDBPDatabase<AppSchema>;
-export type StoreName = 'messages' | 'chats' | 'contacts' | 'requests' | 'outbox' | 'gaps' | 'marks' | 'uploads' | 'meta';
+export type StoreName =
+  | 'messages'
+  | 'chats'
+  | 'contacts'
+  | 'requests'
+  | 'outbox'
+  | 'gaps'
+  | 'marks'
+  | 'uploads'
+  | 'meta';
 export type Tx<S extends StoreName = StoreName> = IDBPTransaction<AccountSchema, S[], 'readwrite'>;
 
 export function accountDbName(address: string): string {

@@ -78,7 +78,8 @@ export function requeue(db: AccountDb, own: string, key: string): Promise<Change
     await batch.dropOutbox(key);
     await batch.update(row, { mark: 'sending' });
     if (!row.file) await batch.queue({ key, chat: row.chat, kind: 'message', payload: row.body });
-    else await batch.queue({ key, chat: row.chat, kind: 'file', payload: row.file.url ? JSON.stringify(row.file) : '' });
+    else
+      await batch.queue({ key, chat: row.chat, kind: 'file', payload: row.file.url ? JSON.stringify(row.file) : '' });
   });
 }
 

@@ -202,7 +202,11 @@ export class AccountSession implements Session {
         if (this.sync)
           this.tabs.tell({
             type: 'changes',
-            changes: [{ kind: 'connection', connection: this.state.connection.peek() }, ...this.sync.people.snapshot(), ...this.sync.uploads.snapshot()],
+            changes: [
+              { kind: 'connection', connection: this.state.connection.peek() },
+              ...this.sync.people.snapshot(),
+              ...this.sync.uploads.snapshot(),
+            ],
           });
         break;
       case 'outbox':

@@ -3,7 +3,17 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from '@prea
 import type { ChatRow } from '../db/schema';
 import type { RosterItem } from '../xmpp/mod/roster';
 import type { Change } from './changes';
-import type { Address, Availability, Chat, Connection, Contact, ContactRequest, Message, Presence, Upload } from './model';
+import type {
+  Address,
+  Availability,
+  Chat,
+  Connection,
+  Contact,
+  ContactRequest,
+  Message,
+  Presence,
+  Upload,
+} from './model';
 
 export const AWAY: Presence = Object.freeze({ availability: 'offline' as Availability, text: '' });
 

@@ -30,7 +30,13 @@ function compare(a: Message, b: Message): number {
 }
 
 function same(a: Message, b: Message): boolean {
-  return a.mark === b.mark && a.time === b.time && a.body === b.body && a.failure?.text === b.failure?.text && a.file?.url === b.file?.url;
+  return (
+    a.mark === b.mark &&
+    a.time === b.time &&
+    a.body === b.body &&
+    a.failure?.text === b.failure?.text &&
+    a.file?.url === b.file?.url
+  );
 }
 
 export class ChatTimeline implements Timeline {

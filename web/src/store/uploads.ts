@@ -125,9 +125,7 @@ export class Uploads {
     this.show(key, undefined);
     if (!row?.slot || !row.begun) return;
     const { put, headers } = row.slot;
-    void env
-      .http({ method: 'DELETE', url: reach(put), headers, signal: new AbortController().signal })
-      .catch(() => {}); // It goes by age then.
+    void env.http({ method: 'DELETE', url: reach(put), headers, signal: new AbortController().signal }).catch(() => {}); // It goes by age then.
   }
 
   async stop(): Promise<void> {
@@ -177,7 +175,8 @@ export class Uploads {
       } catch (e) {
         if (signal.aborted || e instanceof Refused) throw e;
         if (e instanceof SlotGone) {
-          if (++renewals > RENEWALS) throw new Refused(fail('server', 'The server did not take this file. Try again later.'));
+          if (++renewals > RENEWALS)
+            throw new Refused(fail('server', 'The server did not take this file. Try again later.'));
           delete row.slot;
           delete row.begun;
           await this.keep(row);
@@ -234,7 +233,12 @@ export class Uploads {
     await tx.done;
   }
 
-  private request(row: UploadRow, method: 'PUT' | 'PATCH' | 'HEAD', signal: AbortSignal, from = 0): Promise<HttpAnswer> {
+  private request(
+    row: UploadRow,
+    method: 'PUT' | 'PATCH' | 'HEAD',
+    signal: AbortSignal,
+    from = 0,
+  ): Promise<HttpAnswer> {
     const { put, headers } = row.slot!;
     const { size } = row.blob;
     const { http } = this.options.env;
@@ -331,7 +335,9 @@ function brokenOff(sent: number, total: number): Failure {
   const part = Math.floor((sent / Math.max(1, total)) * 100);
   return fail(
     'unreachable',
-    part > 0 ? `The connection broke at ${part} %. It goes on from there.` : 'The file could not be sent: no connection.',
+    part > 0
+      ? `The connection broke at ${part} %. It goes on from there.`
+      : 'The file could not be sent: no connection.',
   );
 }
 

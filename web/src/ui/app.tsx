@@ -12,6 +12,7 @@ import './css/frame.css';
 import './css/list.css';
 import './css/log.css';
 import './css/composer.css';
+import './css/media.css';
 import './css/details.css';
 import './css/settings.css';
 import './css/login.css';

@@ -3,6 +3,7 @@ import type { Message, Session } from '../../store/model';
 import { t } from '../i18n';
 import { type Item, showMenu } from '../kit/menu';
 import { toast } from '../kit/toast';
+import { saveFile } from '../media/file-card';
 import { full } from '../time';
 import { Bubble } from './bubble';
 
@@ -15,15 +16,23 @@ export async function copyText(body: string): Promise<void> {
   }
 }
 
+/** What copying takes: the words, and of a bare file its address. */
+export const copied = (message: Message) => message.caption || message.body;
+
 function itemsFor(session: Session, message: Message): Item[] {
   const items: Item[] = [];
   if (message.mark === 'failed')
     items.push({ label: t('message.retry'), icon: 'retry', run: () => void session.retry(message.key) });
-  if (!message.opaque)
-    items.push({ label: t('message.copy'), icon: 'copy', keys: 'C', run: () => void copyText(message.body) });
-  if (message.mark === 'failed')
+  if (message.file?.url) {
+    items.push({ label: t('media.save'), icon: 'download', run: () => void saveFile(session, message) });
+    if (!message.caption)
+      items.push({ label: t('message.copyLink'), icon: 'link', keys: 'C', run: () => void copyText(message.body) });
+  }
+  if (!message.opaque && (!message.file || message.caption))
+    items.push({ label: t('message.copy'), icon: 'copy', keys: 'C', run: () => void copyText(copied(message)) });
+  if (message.mark === 'failed' || (message.mine && message.mark === 'sending' && message.file && !message.file.url))
     items.push({
-      label: t('message.discard'),
+      label: t(message.mark === 'failed' ? 'message.discard' : 'cancel'),
       icon: 'trash',
       danger: true,
       apart: true,

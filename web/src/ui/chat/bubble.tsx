@@ -2,15 +2,18 @@ import type { Message } from '../../store/model';
 import { t } from '../i18n';
 import { Icon } from '../kit/icon';
 import { MarkSign } from '../kit/marks';
+import { FileCard } from '../media/file-card';
+import { kindOf, lineOf } from '../media/kinds';
+import { Album, Picture } from '../media/picture';
 import { clock, full } from '../time';
 import { onlyEmoji } from './links';
 import { meText } from './me';
 import { linked } from './text';
 
 /** Time and mark: in the last line of the text if they fit, else on their own (a float at the inline end). */
-function Meta({ message }: { message: Message }) {
+function Meta({ message, over }: { message: Message; over?: boolean }) {
   return (
-    <span class="meta">
+    <span class={over ? 'meta over' : 'meta'}>
       <time dateTime={new Date(message.time).toISOString()} title={full(message.time)}>
         {clock(message.time)}
       </time>
@@ -19,8 +22,49 @@ function Meta({ message }: { message: Message }) {
   );
 }
 
+/** A file, and the words to it. */
+function FileBubble({ message, album }: { message: Message; album: readonly Message[] | undefined }) {
+  const { caption } = message;
+  const kind = kindOf(message.file!);
+  const pictures = kind === 'image' || kind === 'video';
+  const words = caption && (
+    <div class="text" dir="auto">
+      {linked(caption)}
+      <Meta message={message} />
+    </div>
+  );
+  if (!pictures)
+    return (
+      <div class="bubble">
+        <FileCard message={message} />
+        {words || <Meta message={message} />}
+      </div>
+    );
+  return (
+    <div class={words ? 'bubble media has-text' : 'bubble media'}>
+      {album ? <Album messages={album} /> : <Picture message={message} />}
+      {words || <Meta message={album ? leastFar(album) : message} over />}
+    </div>
+  );
+}
+
+const FAR = ['failed', 'sending', 'sent', 'delivered', 'read'];
+/** An album has come as far as the last of it; its time is that of its end. */
+function leastFar(album: readonly Message[]): Message {
+  const mark = album.reduce((least, m) => (FAR.indexOf(m.mark) < FAR.indexOf(least) ? m.mark : least), album[0]!.mark);
+  return { ...album.at(-1)!, mark };
+}
+
 /** The body, drawn the same in the log and when a sheet lifts it. */
-export function Bubble({ message, name }: { message: Message; name: string }) {
+export function Bubble({
+  message,
+  name,
+  album,
+}: {
+  message: Message;
+  name: string;
+  album?: readonly Message[] | undefined;
+}) {
   const { body } = message;
   if (message.opaque) {
     return (
@@ -33,6 +77,7 @@ export function Bubble({ message, name }: { message: Message; name: string }) {
       </div>
     );
   }
+  if (message.file) return <FileBubble message={message} album={album} />;
   const me = meText(body);
   if (me !== undefined) {
     return (
@@ -55,8 +100,10 @@ export function Bubble({ message, name }: { message: Message; name: string }) {
 }
 
 /** How a screen reader calls the message before reading it. */
-export function messageLabel(message: Message, name: string): string {
-  const who = message.mine ? t('you') : name;
+export function messageLabel(message: Message, name: string, album?: readonly Message[]): string {
+  const author = message.mine ? t('you') : name;
+  const what = album ? t('media.album', { n: album.length }) : message.file && lineOf(message.file).text;
+  const who = what ? `${author}, ${what}` : author;
   return message.mine
     ? t('message.labelMine', { who, time: clock(message.time), mark: t(`mark.${message.mark}`) })
     : t('message.label', { who, time: clock(message.time) });

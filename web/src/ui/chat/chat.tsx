@@ -2,6 +2,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { Address } from '../../store/model';
 import { useSession } from '../context';
 import { t } from '../i18n';
+import { useDrop } from '../media/drop';
 import { Composer } from './composer';
 import { ChatHeader } from './header';
 import { Log } from './log';
@@ -11,11 +12,13 @@ export function ChatPane({ address }: { address: Address }) {
   const chat = useMemo(() => session.chat(address), [session, address]);
   const timeline = useMemo(() => session.timeline(address), [session, address]);
   useEffect(() => () => timeline.close(), [timeline]);
+  const drop = useDrop(chat);
   return (
-    <section class="main" aria-label={t('chat.label')}>
+    <section class="main" aria-label={t('chat.label')} {...drop.events}>
       <ChatHeader chat={chat} />
       <Log key={address} chat={chat} timeline={timeline} />
       <Composer key={address} chat={chat} />
+      {drop.view}
     </section>
   );
 }

@@ -9,6 +9,7 @@ import { t, tn } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
 import { settleDone, toast } from '../kit/toast';
 import { touch } from '../look';
+import { attach, attachMenu, TrayView, takeTray, trayOf } from '../media/tray';
 import { addContact } from '../people/add-contact';
 import { acceptRequest, leaving, refuseRequest, setBlocked } from '../people/pending';
 import { useCompletion } from './complete';
@@ -68,7 +69,10 @@ export function Composer({ chat }: { chat: Chat }) {
   const app = useApp();
   const session = useSession();
   const field = useRef<HTMLTextAreaElement>(null);
-  const filled = useSignal(chat.draft.peek().trim() !== '');
+  const written = useSignal(chat.draft.peek().trim() !== '');
+  const tray = trayOf(session, chat.address);
+  /** Photos are being made ready. */
+  const busy = useSignal(false);
   const emoji = useEmojiPicker();
   const contact = useContact(session, chat.address);
   const name = chatName(chat);
@@ -90,7 +94,7 @@ export function Composer({ chat }: { chat: Chat }) {
   };
   const changed = () => {
     const text = field.current!.value;
-    filled.value = text.trim() !== '';
+    written.value = text.trim() !== '';
     session.setDraft(chat.address, text);
     session.setTyping(chat.address, text.trim() !== '');
     fit();
@@ -125,13 +129,39 @@ export function Composer({ chat }: { chat: Chat }) {
     const el = field.current;
     if (el && el.value !== text && document.activeElement !== el) {
       el.value = text;
-      filled.value = text.trim() !== '';
+      written.value = text.trim() !== '';
       fit();
     }
   });
 
+  /** What is in the tray, with the text as its caption. */
+  const sendTray = async () => {
+    if (busy.peek()) return;
+    busy.value = true;
+    try {
+      const before = tray.list.peek();
+      const files = await takeTray(session, chat.address);
+      if (!files) return;
+      const caption = field.current?.value.trim() ?? '';
+      await session.sendFiles(chat.address, files, caption);
+      tray.list.value = tray.list.peek().filter((it) => !before.includes(it));
+      tray.original.value = false;
+      if (field.current) {
+        field.current.value = '';
+        changed();
+      }
+      settleDone();
+    } catch (e) {
+      console.warn(e);
+      toast(t('composer.notTaken'), { bad: true });
+    } finally {
+      busy.value = false;
+    }
+  };
+
   const send = async () => {
     const el = field.current!;
+    if (tray.list.peek().length > 0) return sendTray();
     const body = el.value.trim();
     if (!body) return;
     el.value = '';
@@ -183,6 +213,9 @@ export function Composer({ chat }: { chat: Chat }) {
   }
   const stranger = chat.kind === 'person' && !contact && !session.firstStart.value && session.ready.value;
   const Emoji = emoji.picker.value;
+  const attached = tray.list.value.length > 0;
+  const filled = written.value || attached;
+  const focusField = () => field.current?.focus();
   return (
     <footer class="composer">
       <div class="col composer-col">
@@ -199,7 +232,16 @@ export function Composer({ chat }: { chat: Chat }) {
             />
           )}
           <div class="box">
+            <TrayView session={session} chat={chat.address} after={focusField} />
             <div class="line">
+              <IconButton
+                class="attach-button"
+                icon="plus"
+                label={t('attach.title')}
+                onClick={(event) =>
+                  attachMenu(session, chat.address, event.currentTarget.getBoundingClientRect(), focusField)
+                }
+              />
               <textarea
                 ref={field}
                 rows={1}
@@ -207,13 +249,20 @@ export function Composer({ chat }: { chat: Chat }) {
                 aria-autocomplete="list"
                 aria-controls={complete.open ? 'complete' : undefined}
                 aria-activedescendant={complete.open ? `complete-${complete.at}` : undefined}
-                placeholder={t('composer.placeholder')}
+                placeholder={t(attached ? 'attach.caption' : 'composer.placeholder')}
                 enterkeyhint={app.settings.value.enterSends && !touch.matches ? 'send' : 'enter'}
                 onInput={() => {
                   changed();
                   complete.look();
                 }}
                 onKeyDown={onKeyDown}
+                onPaste={(event) => {
+                  const files = [...(event.clipboardData?.files ?? [])];
+                  // Office programs put a picture of copied text beside the text.
+                  if (files.length === 0 || event.clipboardData?.getData('text/plain')) return;
+                  event.preventDefault();
+                  void attach(session, chat.address, files);
+                }}
                 onBlur={() => session.setTyping(chat.address, false)}
               />
               <IconButton
@@ -225,9 +274,10 @@ export function Composer({ chat }: { chat: Chat }) {
               />
               <IconButton
                 icon="send"
-                label={t('composer.send')}
-                class={filled.value ? 'ib-accent send' : 'send'}
-                aria-disabled={!filled.value}
+                label={t(busy.value ? 'attach.preparing' : 'composer.send')}
+                class={filled ? 'ib-accent send' : 'send'}
+                aria-disabled={!filled}
+                aria-busy={busy.value || undefined}
                 onPointerDown={(event) => event.preventDefault()}
                 onClick={() => {
                   void send();

@@ -5,11 +5,12 @@ import type { Chat, Timeline } from '../../store/model';
 import { chatName, useSession } from '../context';
 import { t } from '../i18n';
 import { rem } from '../look';
+import { wordsOf } from '../media/kinds';
 import { dayName, startOfDay, today } from '../time';
 import { JumpButton } from './jump';
 import { Beginning, LogSkeleton, Typing } from './log-parts';
 import { Row } from './row';
-import { shapeOf } from './shape';
+import { albumAt, shapeOf } from './shape';
 import { LogWindow } from './window';
 
 interface Props {
@@ -51,7 +52,7 @@ export function Log({ chat, timeline }: Props) {
       for (let i = messages.length - 1; i >= 0 && i > messages.length - 200; i--) {
         const message = messages[i]!;
         if (message.key === before.key || message.time < before.time) break;
-        if (arrived.current.size === 0 && !message.mine) spoken.value = `${name}: ${message.body.slice(0, 300)}`;
+        if (arrived.current.size === 0 && !message.mine) spoken.value = `${name}: ${wordsOf(message).slice(0, 300)}`;
         arrived.current.add(message.key);
         if (!message.mine) cameUnseen = message.key;
       }
@@ -153,6 +154,9 @@ export function Log({ chat, timeline }: Props) {
       let next: HTMLElement | undefined;
       if (focused) next = (step < 0 ? focused.previousElementSibling : focused.nextElementSibling) as HTMLElement;
       else next = view.rowElement(Math.min(view.lastSeen, view.messages.length - 1)) ?? view.rowElement(to - 1);
+      // Rows that stand in the album of another have nothing of their own.
+      while (next && !next.querySelector('.msg'))
+        next = (step < 0 ? next.previousElementSibling : next.nextElementSibling) as HTMLElement | undefined;
       const article = next?.querySelector<HTMLElement>('.msg');
       if (!article) return;
       article.focus({ preventScroll: true });
@@ -167,6 +171,7 @@ export function Log({ chat, timeline }: Props) {
   for (let i = from; i < Math.min(to, messages.length); i++) {
     const message = messages[i]!;
     const shape = shapeOf(messages, i, firstUnread);
+    const album = albumAt(messages, i, firstUnread);
     drawn.push(
       <Row
         key={message.key}
@@ -175,6 +180,8 @@ export function Log({ chat, timeline }: Props) {
         day={shape.day}
         fresh={shape.fresh}
         first={shape.first}
+        album={album?.head ? album.messages : undefined}
+        inAlbum={album?.head === false}
         arrived={arrived.current.has(message.key)}
       />,
     );

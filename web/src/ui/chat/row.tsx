@@ -5,8 +5,9 @@ import type { Message } from '../../store/model';
 import { useSession } from '../context';
 import { t } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
+import { saveFile } from '../media/file-card';
 import { dayName, today } from '../time';
-import { copyText, messageMenu } from './actions';
+import { copied, copyText, messageMenu } from './actions';
 import { Bubble, messageLabel } from './bubble';
 
 interface Props {
@@ -15,6 +16,10 @@ interface Props {
   day: number;
   fresh: boolean;
   first: boolean;
+  /** The pictures that this one stands for, itself the first of them. */
+  album: readonly Message[] | undefined;
+  /** Shown in the album of a message above. */
+  inAlbum: boolean;
   /** Came while one was looking: it may fade in. */
   arrived: boolean;
 }
@@ -28,7 +33,7 @@ function useLongPress(open: () => void) {
   const stop = () => clearTimeout(timer.current);
   return {
     onPointerDown: (event: PointerEvent) => {
-      if (event.pointerType !== 'touch' || (event.target as Element).closest('a, button')) return;
+      if (event.pointerType !== 'touch' || (event.target as Element).closest('a, button:not(.tile)')) return;
       from.current = { x: event.clientX, y: event.clientY };
       stop();
       timer.current = window.setTimeout(open, LONG);
@@ -56,7 +61,7 @@ function Failed({ message }: { message: Message }) {
   );
 }
 
-export function Row({ message, name, day, fresh, first, arrived }: Props) {
+export function Row({ message, name, day, fresh, first, album, inAlbum, arrived }: Props) {
   const session = useSession();
   // Reading a signal here also lets Preact skip rows whose properties have not changed.
   const hovered = useSignal(false);
@@ -73,11 +78,12 @@ export function Row({ message, name, day, fresh, first, arrived }: Props) {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (event.key === 'Enter' || event.key === 'ContextMenu' || (event.shiftKey && event.key === 'F10'))
       menuAt(bubble()!.getBoundingClientRect(), false);
-    else if (plain && event.key.toLowerCase() === 'c' && !message.opaque) void copyText(message.body);
+    else if (plain && event.key.toLowerCase() === 'c' && !message.opaque) void copyText(copied(message));
     else return;
     event.preventDefault();
   };
 
+  if (inAlbum) return <div class="lrow" data-key={message.key} />;
   return (
     <div class="lrow" data-key={message.key}>
       {day > 0 && (
@@ -94,7 +100,7 @@ export function Row({ message, name, day, fresh, first, arrived }: Props) {
       <article
         ref={article}
         class={`msg ${message.mine ? 'own' : 'in'} ${first ? 'first' : ''} ${arrived ? 'arrived' : ''}`}
-        aria-label={messageLabel(message, name)}
+        aria-label={messageLabel(message, name, album)}
         tabIndex={-1}
         onKeyDown={onKeyDown}
         onContextMenu={(event) => {
@@ -113,15 +119,23 @@ export function Row({ message, name, day, fresh, first, arrived }: Props) {
         {...press}
       >
         <div class="bubble-line">
-          <Bubble message={message} name={who} />
+          <Bubble message={message} name={who} album={album} />
           {hovered.value && (
             <div class="tools pop">
-              {!message.opaque && (
+              {!message.opaque && (!message.file || message.caption) && (
                 <IconButton
                   icon="copy"
                   label={t('message.copy')}
                   tabIndex={-1}
-                  onClick={() => void copyText(message.body)}
+                  onClick={() => void copyText(copied(message))}
+                />
+              )}
+              {message.file?.url && (
+                <IconButton
+                  icon="download"
+                  label={t('media.save')}
+                  tabIndex={-1}
+                  onClick={() => void saveFile(session, message)}
                 />
               )}
               <IconButton

@@ -5,7 +5,9 @@ import { chatName, isConnected, useSession } from '../context';
 import { t } from '../i18n';
 import { Avatar } from '../kit/avatar';
 import { Badge } from '../kit/controls';
+import { Icon } from '../kit/icon';
 import { MarkSign } from '../kit/marks';
+import { lineOf } from '../media/kinds';
 import { hrefOf, route } from '../router';
 import { full, short, today } from '../time';
 
@@ -13,6 +15,19 @@ import { full, short, today } from '../time';
 const oneLine = (text: string) => text.replace(/\s+/g, ' ').slice(0, 200);
 
 function LastLine({ message, name }: { message: Message; name: string }) {
+  const { file } = message;
+  if (file) {
+    const line = lineOf(file);
+    return (
+      <>
+        {message.mine && <MarkSign mark={message.mark} />}
+        <Icon name={line.icon} small />
+        <span class="row-text clip" dir="auto">
+          {oneLine(message.caption || line.text)}
+        </span>
+      </>
+    );
+  }
   const me = meText(message.body);
   return (
     <>

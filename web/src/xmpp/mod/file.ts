@@ -125,7 +125,11 @@ function readShared(share: El): SharedFile | undefined {
     const n = whole(text(key), max);
     if (n !== undefined) file[key] = n;
   }
-  const hash = meta.elements('hash', NS.hashes).find((h) => h.attr('algo') === 'sha-256')?.text().trim();
+  const hash = meta
+    .elements('hash', NS.hashes)
+    .find((h) => h.attr('algo') === 'sha-256')
+    ?.text()
+    .trim();
   if (hash && /^[A-Za-z0-9+/]{43}=$/.test(hash)) file.hash = hash;
   const thumb = meta
     .elements('thumbnail', NS.thumbs)
@@ -139,8 +143,7 @@ function readShared(share: El): SharedFile | undefined {
 }
 
 const DIGITS = '0123456789abcdefghijklmnopqrstuv';
-const readWave = (text: string) =>
-  [...text.slice(0, WAVE_MAX)].map((c) => Math.max(0, DIGITS.indexOf(c)));
+const readWave = (text: string) => [...text.slice(0, WAVE_MAX)].map((c) => Math.max(0, DIGITS.indexOf(c)));
 const writeWave = (wave: readonly number[]) => wave.map((n) => DIGITS[n] ?? '0').join('');
 
 /** The file of a message, if it has one, and what is left of its body as words to it. */

@@ -20,7 +20,11 @@ export interface Slot {
 function maxSize(info: El): number | undefined {
   for (const form of info.elements('x', NS.data)) {
     const fields = form.elements('field');
-    const value = (name: string) => fields.find((f) => f.attr('var') === name)?.child('value')?.text();
+    const value = (name: string) =>
+      fields
+        .find((f) => f.attr('var') === name)
+        ?.child('value')
+        ?.text();
     if (value('FORM_TYPE') !== NS.upload) continue;
     const max = Number(value('max-file-size'));
     if (Number.isFinite(max) && max > 0) return max;

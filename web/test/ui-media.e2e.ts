@@ -1,0 +1,211 @@
+// Files in the views, on the made-up store: picked, pasted, dropped, shown, and not loaded from where nobody asked.
+import AxeBuilder from '@axe-core/playwright';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { launch, SIZES } from './browser.ts';
+import { serveFixture } from './fixture-server.ts';
+import { png } from './png.ts';
+
+let site: Awaited<ReturnType<typeof serveFixture>>;
+let browser: Browser;
+const errors: string[] = [];
+const pages: Page[] = [];
+
+beforeAll(async () => {
+  site = await serveFixture();
+  browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
+afterEach(async () => {
+  for (const page of pages.splice(0)) await page.context().close();
+  expect(errors.splice(0)).toEqual([]);
+});
+
+async function show(
+  query: string,
+  chat: string,
+  size: keyof typeof SIZES = 'desktop',
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const mobile = size === 'phone' ? { hasTouch: true, isMobile: true } : {};
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    reducedMotion: 'reduce',
+    locale: 'en-GB',
+    ...mobile,
+    ...options,
+  });
+  const page = await context.newPage();
+  page.on('pageerror', (error) => errors.push(error.message));
+  // One of the pictures is missing on purpose.
+  page.on('console', (line) => line.type() === 'error' && !/404/.test(line.text()) && errors.push(line.text()));
+  pages.push(page);
+  await page.goto(`${site.url}?${query}#/chat/${chat}`);
+  await page.waitForSelector('.app');
+  return page;
+}
+
+const audit = async (page: Page, part: string) => {
+  const axe = new AxeBuilder({ page }).setLegacyMode(true).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']);
+  return (await axe.include(part).analyze()).violations.map((it) => `${it.id}: ${it.nodes[0]?.html.slice(0, 160)}`);
+};
+const sentFiles = (page: Page) => page.evaluate(() => window.fixture.sentFiles);
+const photo = (width: number, height: number) =>
+  png(width, height, (x, y) => [x & 255, y & 255, (x * y) & 255], [
+    ['tEXt', Buffer.from('GPS\0here and nowhere else')],
+  ]);
+const file = (name: string, mimeType: string, buffer: Buffer) => ({ name, mimeType, buffer });
+
+async function pick(page: Page, what: string, files: ReturnType<typeof file>[]): Promise<void> {
+  await page.getByRole('button', { name: 'Attach' }).click();
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('menuitem', { name: what }).click();
+  await (await chooser).setFiles(files);
+}
+
+for (const size of ['phone', 'desktop'] as const)
+  test(`several at once, with a caption: ${size}`, async () => {
+    const page = await show('', 'mia@example.org', size);
+    await pick(page, 'Photo or video', [
+      file('IMG_1.png', 'image/png', photo(3000, 1500)),
+      file('IMG_2.png', 'image/png', photo(300, 400)),
+    ]);
+    await pick(page, 'File', [file('list.pdf', 'application/pdf', Buffer.from('%PDF-1.4'))]);
+    await expect.poll(() => page.locator('.thumb').count()).toBe(3);
+    expect(await audit(page, '.composer')).toEqual([]);
+    await page.getByRole('button', { name: 'Remove IMG_2.png' }).click();
+    await page.locator('.composer textarea').fill('From last year');
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    await page.locator('.msg.own .pic').last().waitFor();
+    await page.locator('.msg.own', { hasText: 'From last year' }).waitFor();
+    expect(await page.locator('.thumb').count()).toBe(0);
+    expect(await page.locator('.composer textarea').inputValue()).toBe('');
+    const [first, second] = await sentFiles(page);
+    expect(first!.info).toMatchObject({ width: 2048, height: 1024 });
+    expect(first!.info.thumb).toMatch(/^data:image\/jpeg;base64,/);
+    expect(first!.info.thumb!.length).toBeLessThan(2500);
+    // What the camera noted stays here.
+    expect(Buffer.from(first!.bytes).includes('GPS')).toBe(false);
+    expect(second!.info).toMatchObject({ name: 'list.pdf', type: 'application/pdf' });
+    // As high on screen as the picture is, at once.
+    const box = (await page.locator('.msg.own .pic').last().boundingBox())!;
+    expect(box.width / box.height).toBeCloseTo(2, 1);
+  });
+
+test('the original on request, and what moves as it is', async () => {
+  const page = await show('', 'mia@example.org');
+  const original = photo(2400, 100);
+  await pick(page, 'Photo or video', [file('IMG_1.png', 'image/png', original)]);
+  await page.getByLabel(/original size/).check();
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect.poll(async () => (await sentFiles(page)).length).toBe(1);
+  expect((await sentFiles(page))[0]).toMatchObject({ size: original.length, info: { width: 2400, name: 'IMG_1.png' } });
+  // The choice was for those.
+  const gif = Buffer.from('R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=', 'base64');
+  await pick(page, 'Photo or video', [file('cat.gif', 'image/gif', gif)]);
+  expect(await page.getByLabel(/original size/).count()).toBe(0);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect.poll(async () => (await sentFiles(page)).length).toBe(2);
+  expect((await sentFiles(page))[1]).toMatchObject({ size: gif.length, info: { type: 'image/gif', name: 'cat.gif' } });
+});
+
+test('pasted and dropped', async () => {
+  const page = await show('', 'mia@example.org');
+  const give = (kind: 'paste' | 'drop', name: string, text = '') =>
+    page.evaluate(
+      ([kind, name, text]) => {
+        const data = new DataTransfer();
+        data.items.add(new File(['some bytes'], name!, { type: 'application/zip' }));
+        if (text) data.setData('text/plain', text);
+        const target = document.querySelector(kind === 'paste' ? '.composer textarea' : '.log')!;
+        const init = { bubbles: true, cancelable: true };
+        if (kind === 'paste') target.dispatchEvent(new ClipboardEvent('paste', { ...init, clipboardData: data }));
+        else
+          for (const type of ['dragenter', 'dragover', 'drop'])
+            target.dispatchEvent(new DragEvent(type, { ...init, dataTransfer: data }));
+      },
+      [kind, name, text],
+    );
+  await give('paste', 'pasted.zip');
+  await give('drop', 'dropped.zip');
+  // Copied text that brings a picture of itself is text.
+  await give('paste', 'text.zip', 'hello');
+  await expect
+    .poll(() => page.locator('.thumb').allTextContents())
+    .toEqual(['pasted.zip10 bytes', 'dropped.zip10 bytes']);
+  expect(await page.locator('.drop').count()).toBe(0);
+  // They wait in their chat.
+  await page.goto(`${site.url}#/chat/lena@example.org`);
+  await page.locator('.chat-name', { hasText: 'Lena' }).waitFor();
+  expect(await page.locator('.thumb').count()).toBe(0);
+});
+
+test('the limit is said before anything is sent', async () => {
+  const page = await show('max=1000', 'mia@example.org');
+  await page.getByRole('button', { name: 'Attach' }).click();
+  await page.getByText('Each file may have up to 1 kB.').waitFor();
+  await page.keyboard.press('Escape');
+  await pick(page, 'File', [file('big.zip', 'application/zip', Buffer.alloc(2400))]);
+  await page
+    .locator('.toast', { hasText: '“big.zip” is too large (2 kB). A file may have up to 1 kB here.' })
+    .waitFor();
+  expect(await page.locator('.thumb').count()).toBe(0);
+  const none = await show('max=0', 'mia@example.org');
+  await none.getByRole('button', { name: 'Attach' }).click();
+  await none.locator('.toast', { hasText: 'does not take files' }).waitFor();
+});
+
+test('an upload shows how far it is, and can be stopped', async () => {
+  const page = await show('stuck=1', 'mia@example.org');
+  await pick(page, 'File', [file('a.zip', 'application/zip', Buffer.alloc(3_000_000, 'x'))]);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await page.locator('.fsub', { hasText: '1 MB of 3 MB' }).waitFor();
+  await page.locator('.msg.own .mark-sending').waitFor();
+  await page.getByRole('button', { name: 'Cancel sending a.zip, 33 % done' }).click();
+  await page.locator('.fsub', { hasText: '1 MB of 3 MB' }).waitFor({ state: 'detached' });
+});
+
+test('a stranger’s picture from elsewhere is loaded when one asks for it, never before', async () => {
+  const page = await show('', 'unknown@elsewhere.example');
+  const asked: string[] = [];
+  await page.route('https://elsewhere.example/**', (route) => {
+    asked.push(route.request().url());
+    expect(route.request().headers().referer).toBeUndefined();
+    return route.fulfill({ contentType: 'image/png', body: photo(30, 20) });
+  });
+  const ask = page.getByRole('button', { name: 'Load Photo, 310 kB' });
+  await ask.waitFor();
+  await page.waitForTimeout(300);
+  expect(asked).toEqual([]);
+  await ask.click();
+  await page.locator('.pic-full.on').waitFor();
+  expect(asked).toEqual(['https://elsewhere.example/pictures/look.jpg']);
+});
+
+test('nothing moves while pictures load, and addresses are nowhere to be read', async () => {
+  const page = await show('', 'hana@example.org', 'phone');
+  await page.locator('.msg').first().waitFor();
+  const before = await page.locator('.log').evaluate((log) => log.scrollHeight);
+  await expect.poll(() => page.locator('.pic-gone').count()).toBe(1);
+  expect(await page.locator('.log').evaluate((log) => log.scrollHeight)).toBe(before);
+  expect(await page.locator('body').innerText()).not.toMatch(/\/made\/|elsewhere\.example\/pic/);
+  await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
+  await page.locator('.album .pic-full.on').first().waitFor();
+  expect(await page.locator('.album .cell').count()).toBe(5);
+  expect(await page.locator('.album .more-n').textContent()).toBe('+2');
+  expect(await audit(page, '.log')).toEqual([]);
+});
+
+test('arrow keys pass over what stands in an album', async () => {
+  const page = await show('', 'hana@example.org');
+  await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
+  const album = page.locator('.msg', { has: page.locator('.album') });
+  await album.focus();
+  await page.keyboard.press('ArrowDown');
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Omar’s first solo');
+  await page.keyboard.press('ArrowUp');
+  expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toContain('7 photos');
+});
