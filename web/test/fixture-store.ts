@@ -375,19 +375,15 @@ export function createFixture(options: FixtureOptions): Fixture {
     fill('sofia@example.net', stateTalk('sofia@example.net'));
     fill('yuki@example.jp', [message('yuki@example.jp', false, at(9, 0, 2), '週末の天気はどうですか？')]);
     fill('hana@example.org', mediaTalk('hana@example.org'));
-    fill(
-      'unknown@elsewhere.example',
-      [
-        withFile('unknown@elsewhere.example', false, at(3, 2), {
-          url: 'https://elsewhere.example/pictures/look.jpg',
-          width: 1200,
-          height: 800,
-          size: 310_000,
-          thumb: MINIATURE,
-        }),
-      ],
-      1,
-    );
+    fill('unknown@elsewhere.example', [
+      withFile('unknown@elsewhere.example', false, at(3, 2), {
+        url: 'https://elsewhere.example/pictures/look.jpg',
+        width: 1200,
+        height: 800,
+        size: 310_000,
+        thumb: MINIATURE,
+      }),
+    ]);
     fill('amir@example.org', [message('amir@example.org', false, at(9, 0, 3), 'شكراً جزيلاً، أراك غداً إن شاء الله')]);
     fill('paul@example.org', [
       message('paul@example.org', true, at(9, 0, 40), 'Hello Paul, this is Alex', 'delivered'),

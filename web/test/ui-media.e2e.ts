@@ -40,8 +40,7 @@ async function show(
   });
   const page = await context.newPage();
   page.on('pageerror', (error) => errors.push(error.message));
-  // One of the pictures is missing on purpose.
-  page.on('console', (line) => line.type() === 'error' && !/404/.test(line.text()) && errors.push(line.text()));
+  page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
   pages.push(page);
   await page.goto(`${site.url}?${query}#/chat/${chat}`);
   await page.waitForSelector('.app');
@@ -191,7 +190,7 @@ test('nothing moves while pictures load, and addresses are nowhere to be read', 
   const before = await page.locator('.log').evaluate((log) => log.scrollHeight);
   await expect.poll(() => page.locator('.pic-gone').count()).toBe(1);
   expect(await page.locator('.log').evaluate((log) => log.scrollHeight)).toBe(before);
-  expect(await page.locator('body').innerText()).not.toMatch(/\/made\/|elsewhere\.example\/pic/);
+  expect(await page.locator('.app').textContent()).not.toMatch(/\/made\/|elsewhere\.example\/pic/);
   await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
   await page.locator('.album .pic-full.on').first().waitFor();
   expect(await page.locator('.album .cell').count()).toBe(5);
@@ -208,4 +207,92 @@ test('arrow keys pass over what stands in an album', async () => {
   expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Omar’s first solo');
   await page.keyboard.press('ArrowUp');
   expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toContain('7 photos');
+});
+
+const transform = (page: Page) => page.locator('.stage img').evaluate((img) => (img as HTMLElement).style.transform);
+const where = (page: Page) => page.locator('.viewer [role=status]').last().textContent();
+
+test('the viewer: one after another, nearer and back, and the focus where it was', async () => {
+  const page = await show('', 'hana@example.org');
+  await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
+  const second = page.locator('.album .tile').nth(1);
+  await second.focus();
+  await page.keyboard.press('Enter');
+  await page.locator('.stage img.on').waitFor();
+  await expect.poll(() => where(page)).toBe('2 of 11');
+  expect(await audit(page, '.viewer')).toEqual([]);
+  await page.keyboard.press('ArrowRight');
+  await expect.poll(() => where(page)).toBe('3 of 11');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('ArrowLeft');
+  await expect.poll(() => where(page)).toBe('1 of 11');
+  expect(await page.getByRole('button', { name: 'Previous' }).count()).toBe(0);
+  await page.locator('.stage img.on').waitFor();
+  const box = (await page.locator('.stage').boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2 + 100, box.y + box.height / 2);
+  await page.mouse.wheel(0, -400);
+  await expect.poll(() => transform(page)).toMatch(/scale\(2\.2/);
+  const before = await transform(page);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 40, box.y + box.height / 2);
+  await page.mouse.up();
+  expect(await transform(page)).not.toBe(before);
+  await page.keyboard.press('0');
+  await expect.poll(() => transform(page)).toBe('translate(0px, 0px) scale(1)');
+  await page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
+  await expect.poll(() => transform(page)).toContain('scale(2.5)');
+  const saving = page.waitForEvent('download');
+  await page.locator('.viewer').getByRole('button', { name: 'Save' }).click();
+  expect((await saving).suggestedFilename()).toBe('trail.jpg');
+  await page.keyboard.press('Escape');
+  await page.locator('.viewer').waitFor({ state: 'detached' });
+  expect(await page.evaluate(() => document.activeElement === document.querySelectorAll('.album .tile')[1])).toBe(true);
+});
+
+test('the viewer under fingers: swipe, and two fingers', async () => {
+  const page = await show('', 'hana@example.org', 'phone');
+  await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
+  await page.locator('.album .tile').first().tap();
+  await page.locator('.stage img.on').waitFor();
+  await expect.poll(() => where(page)).toBe('1 of 11');
+  const touch = await page.context().newCDPSession(page);
+  const move = async (steps: [x: number, y: number][][]) => {
+    const points = (at: [number, number][]) => at.map(([x, y], id) => ({ x, y, id }));
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: points(steps[0]!) });
+    for (const at of steps.slice(1))
+      await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: points(at) });
+    await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  };
+  await move([[[300, 400]], [[200, 402]], [[100, 404]]]);
+  await expect.poll(() => where(page)).toBe('2 of 11');
+  await page.locator('.stage img.on').waitFor();
+  await move([
+    [
+      [180, 400],
+      [210, 400],
+    ],
+    [
+      [150, 400],
+      [240, 400],
+    ],
+    [
+      [120, 400],
+      [270, 400],
+    ],
+  ]);
+  await expect.poll(async () => Number(/scale\(([\d.]+)/.exec(await transform(page))?.[1])).toBeGreaterThan(3);
+  // Nearer, a finger moves the picture and does not turn to the next.
+  await move([[[300, 400]], [[200, 402]], [[100, 404]]]);
+  expect(await where(page)).toBe('2 of 11');
+  await page.getByRole('button', { name: 'Fit to the window' }).tap();
+  await expect.poll(() => transform(page)).toBe('translate(0px, 0px) scale(1)');
+  await move([[[200, 300]], [[200, 400]], [[202, 520]]]);
+  await page.locator('.viewer').waitFor({ state: 'detached' });
+});
+
+test('a text is shown as text', async () => {
+  const page = await show('', 'hana@example.org');
+  await page.getByRole('button', { name: 'Open notes.txt' }).click();
+  await page.locator('.reader pre', { hasText: '<b>not bold</b>' }).waitFor();
+  expect(await audit(page, '.reader')).toEqual([]);
 });

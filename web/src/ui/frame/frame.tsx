@@ -12,6 +12,7 @@ import { Toasts } from '../kit/toast';
 import { ChatList } from '../list/chat-list';
 import { Switcher } from '../list/switcher';
 import { layout } from '../look';
+import { MediaOver } from '../media/over';
 import { AddContactDialog } from '../people/add-contact';
 import { People } from '../people/people';
 import { route } from '../router';
@@ -90,6 +91,7 @@ export function Frame() {
       <Switcher />
       <AddContactDialog />
       <Help />
+      <MediaOver />
       <Menus />
     </div>
   );
