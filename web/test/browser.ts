@@ -7,6 +7,9 @@ export const launch = () =>
     args: [
       '--headless',
       '--no-sandbox',
+      // A microphone that beeps, and nobody who has to allow it.
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
       '--disable-gpu',
       '--no-first-run',
       '--disable-background-networking',

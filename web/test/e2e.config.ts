@@ -8,6 +8,8 @@ export default defineConfig({
     environment: 'node',
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What is waited for is a condition; only how long a slow machine may take for it is a time.
+    expect: { poll: { timeout: 10_000 } },
     fileParallelism: false,
   },
 });

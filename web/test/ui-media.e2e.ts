@@ -296,3 +296,66 @@ test('a text is shown as text', async () => {
   await page.locator('.reader pre', { hasText: '<b>not bold</b>' }).waitFor();
   expect(await audit(page, '.reader')).toEqual([]);
 });
+
+test('a voice message: recorded, listened to, gone on with, sent', async () => {
+  const page = await show('', 'mia@example.org');
+  await page.getByRole('button', { name: 'Record a voice message' }).click();
+  const timer = page.getByRole('timer', { name: 'Recording' });
+  await expect.poll(() => timer.textContent()).toMatch(/0:0[1-9]/);
+  expect(await audit(page, '.composer')).toEqual([]);
+  await page.getByRole('button', { name: 'Pause and listen' }).click();
+  await page.getByRole('button', { name: 'Listen', exact: true }).click();
+  await page.getByRole('button', { name: 'Stop listening' }).waitFor();
+  await page.getByRole('button', { name: 'Go on recording' }).click();
+  await expect.poll(() => timer.textContent()).toMatch(/0:0[2-9]/);
+  await page.getByRole('button', { name: 'Send voice message' }).click();
+  await page.locator('.msg.own .voice .go').waitFor();
+  const [sent] = await sentFiles(page);
+  expect(sent!.info.type).toMatch(/^audio\/(webm|ogg|mp4)$/);
+  expect(sent!.info.length).toBeGreaterThan(1500);
+  expect(sent!.info.wave!.length).toBeGreaterThan(20);
+  expect(Math.max(...sent!.info.wave!)).toBe(31);
+  expect(sent!.size).toBeGreaterThan(1000);
+  // It plays, from here.
+  const go = page.locator('.msg.own .voice .go').last();
+  await go.click();
+  await expect.poll(() => page.locator('.wave i.p').count()).toBeGreaterThan(3);
+  await page.getByRole('button', { name: 'Speed: 1', exact: true }).last().click();
+  await page.getByRole('button', { name: 'Speed: 1.5' }).last().waitFor();
+  await page.getByRole('textbox', { name: /Message to/ }).waitFor();
+});
+
+test('a voice message held: let go it is sent, slid aside it is not, slid up it goes on', async () => {
+  const page = await show('', 'mia@example.org');
+  const mic = page.getByRole('button', { name: 'Record a voice message' });
+  const hold = async () => {
+    const box = (await mic.boundingBox())!;
+    await page.mouse.move(box.x + 10, box.y + 10);
+    await page.mouse.down();
+    await expect.poll(() => page.getByRole('timer').textContent()).toMatch(/0:0[1-9]/);
+    return box;
+  };
+  await hold();
+  await page.mouse.up();
+  await expect.poll(async () => (await sentFiles(page)).length).toBe(1);
+  let box = await hold();
+  await page.mouse.move(box.x - 120, box.y + 10, { steps: 4 });
+  await page.mouse.up();
+  await mic.waitFor();
+  box = await hold();
+  await page.mouse.move(box.x + 10, box.y - 100, { steps: 4 });
+  await page.mouse.up();
+  await page.getByRole('button', { name: 'Discard recording' }).click();
+  await mic.waitFor();
+  expect((await sentFiles(page)).length).toBe(1);
+});
+
+test('without a microphone one is told so', async () => {
+  const page = await show('', 'mia@example.org');
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));
+  });
+  await page.getByRole('button', { name: 'Record a voice message' }).click();
+  await page.locator('.toast', { hasText: 'does not let this page use the microphone' }).waitFor();
+  await page.getByRole('button', { name: 'Record a voice message' }).waitFor();
+});

@@ -5,6 +5,7 @@ import { MarkSign } from '../kit/marks';
 import { FileCard } from '../media/file-card';
 import { kindOf, lineOf } from '../media/kinds';
 import { Album, Picture } from '../media/picture';
+import { Voice } from '../media/voice';
 import { clock, full } from '../time';
 import { onlyEmoji } from './links';
 import { meText } from './me';
@@ -36,7 +37,7 @@ function FileBubble({ message, album }: { message: Message; album: readonly Mess
   if (!pictures)
     return (
       <div class="bubble">
-        <FileCard message={message} />
+        {kind === 'voice' || kind === 'audio' ? <Voice message={message} /> : <FileCard message={message} />}
         {words || <Meta message={message} />}
       </div>
     );

@@ -9,6 +9,7 @@ import { t, tn } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
 import { settleDone, toast } from '../kit/toast';
 import { touch } from '../look';
+import { canRecord, useMic } from '../media/mic';
 import { attach, attachMenu, TrayView, takeTray, trayOf } from '../media/tray';
 import { addContact } from '../people/add-contact';
 import { acceptRequest, leaving, refuseRequest, setBlocked } from '../people/pending';
@@ -177,6 +178,11 @@ export function Composer({ chat }: { chat: Chat }) {
     }
   };
 
+  const mic = useMic(
+    (file) => session.sendFiles(chat.address, [file], ''),
+    () => field.current?.focus({ preventScroll: true }),
+  );
+
   const insert = (text: string) => {
     const el = field.current!;
     el.setRangeText(text, el.selectionStart, el.selectionEnd, 'end');
@@ -213,6 +219,7 @@ export function Composer({ chat }: { chat: Chat }) {
   }
   const stranger = chat.kind === 'person' && !contact && !session.firstStart.value && session.ready.value;
   const Emoji = emoji.picker.value;
+  const speaks = canRecord() && session.uploadMax.value !== 0;
   const attached = tray.list.value.length > 0;
   const filled = written.value || attached;
   const focusField = () => field.current?.focus();
@@ -233,7 +240,8 @@ export function Composer({ chat }: { chat: Chat }) {
           )}
           <div class="box">
             <TrayView session={session} chat={chat.address} after={focusField} />
-            <div class="line">
+            {mic.view}
+            <div class="line" hidden={!!mic.view}>
               <IconButton
                 class="attach-button"
                 icon="plus"
@@ -272,8 +280,10 @@ export function Composer({ chat }: { chat: Chat }) {
                 aria-expanded={emoji.open.value}
                 onClick={emoji.toggle}
               />
+              {!filled && speaks && mic.button}
               <IconButton
                 icon="send"
+                hidden={!filled && speaks}
                 label={t(busy.value ? 'attach.preparing' : 'composer.send')}
                 class={filled ? 'ib-accent send' : 'send'}
                 aria-disabled={!filled}
