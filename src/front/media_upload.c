@@ -242,13 +242,14 @@ static void upload_next(struct turn *turn, struct upload *u) {
     uint64_t left = u->w ? route_body_left(u->w) : 0;
     size_t filled = buf_len(&u->fill);
     bool good = u->receiving && !u->failed && u->row.state == SLOT_OPEN;
+    bool may_end = u->w || !im_of(turn)->stopping; /* who stops has time for what has come, and no more */
     if (good && filled && (!u->w || left == 0 || filled >= PIECE_BYTES)) {
         append_submit(turn, u);
         if (u->w) route_go(u->w);
     } else if (good && u->w && left > 0) {
         if (filled) flush_later(turn, u);
         route_go(u->w);
-    } else if (good && u->offset == (uint64_t)u->row.size) {
+    } else if (good && may_end && u->offset == (uint64_t)u->row.size) {
         upload_submit(turn, u, STORE_FILE, seal_run, on_sealed);
     } else if (u->writer) {
         upload_submit(turn, u, STORE_FILE, release_run, on_released);
@@ -274,12 +275,12 @@ static int claim_run(struct db *db, struct store_job *job) {
 }
 
 static void on_claimed(struct turn *turn, struct upload *u, int err) {
-    if (err < 0) {
-        upload_fail(turn, u, err);
-    } else if (err > 0 && u->w) {
-        upload_submit(turn, u, STORE_FILE, claim_run, on_claimed); /* the hash has not caught up */
-    } else if (err > 0) {
+    if (!u->w) {
         upload_next(turn, u);
+    } else if (err < 0) {
+        upload_fail(turn, u, err);
+    } else if (err > 0) {
+        upload_submit(turn, u, STORE_FILE, claim_run, on_claimed); /* the hash has not caught up */
     } else if (u->method == HTTP_HEAD) {
         upload_refuse(turn, u, 200, true, STR_NONE);
     } else if (u->method == HTTP_PATCH && u->asked != u->offset) {
@@ -301,8 +302,10 @@ static int touch_run(struct db *db, struct store_job *job) {
 static void on_touched(struct turn *turn, struct upload *u, int err) {
     if (err)
         upload_fail(turn, u, err);
-    else
+    else if (u->w)
         upload_submit(turn, u, STORE_FILE, claim_run, on_claimed);
+    else
+        upload_next(turn, u);
 }
 
 /* An upload that goes on lives on; as long as it is claimed it does not expire anyway. */
