@@ -12,8 +12,11 @@
 #include "im/session.h"
 #include "xmpp/ns.h"
 
-/* Who gets much is asked seldom: an ask rides on a stanza, if need be it goes alone. */
-enum { ASK_EVERY = 8, ASK_AFTER_MS = 5000 };
+/*
+ * Asking costs an answer, and alone it costs a packet each way: it rides on a stanza, the first after a while and one of each eight, and
+ * goes alone only when no stanza has come to carry it for long.
+ */
+enum { ASK_EVERY = 8, ASK_RIDES_MS = 5000, ASK_ALONE_MS = 30000 };
 
 static struct xml_node *sm_node(struct turn *turn, struct str name) {
     return xml_new(turn->arena, NS_SM, name);
@@ -67,7 +70,7 @@ void sm_ask(struct turn *turn, struct session *s) {
 
 void sm_ask_in_time(struct turn *turn, struct session *s) {
     if (!s->stream || s->sm->asked == s->sm->sent) return;
-    int64_t left_ms = s->sm->asked_ms + ASK_AFTER_MS - turn->now_ms;
+    int64_t left_ms = s->sm->asked_ms + ASK_ALONE_MS - turn->now_ms;
     if (left_ms <= 0) {
         sm_ask(turn, s);
     } else {
@@ -154,7 +157,7 @@ void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t se
     sm_bound(s->account);
     if (s->overflowed) return;
     session_write(turn, s, wire);
-    if (sm->sent - sm->asked >= ASK_EVERY || sm_is_filling(s)) {
+    if (sm->sent - sm->asked >= ASK_EVERY || turn->now_ms - sm->asked_ms >= ASK_RIDES_MS || sm_is_filling(s)) {
         sm_ask(turn, s);
     } else {
         sm_ask_in_time(turn, s);

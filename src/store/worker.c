@@ -1,7 +1,8 @@
 /*
  * worker.c: the threads behind store.h: one that writes, some that read, one that computes, two for files.
  *
- * The writer takes all that waits and makes it one transaction; while it syncs, the next batch gathers. A read whose
+ * The writer takes all that waits and makes it one transaction; while it syncs, and a moment longer when there is much, the
+ * next batch gathers. A read whose
  * slot has writes pending travels through the writer's queue too, keeps its place there and goes on to the readers
  * when everything before it is committed. One place submits all jobs of a slot, so nothing overtakes.
  *
@@ -26,6 +27,8 @@
 #define FILERS 2
 #define BATCH_JOBS_MAX 2000 /* of one transaction: bounds the log and the wait of the first */
 #define BATCH_BYTES_MAX (8u << 20)
+#define BUSY_JOBS 8 /* in one batch: more will come at once */
+#define GATHER_MS 2 /* then the next one gathers for so long: a commit costs the same for many */
 
 struct queue {
     pthread_mutex_t lock;
@@ -254,6 +257,12 @@ static bool batch_writes(const struct store_job *first) {
     return first != NULL;
 }
 
+static bool batch_is_long(const struct store_job *first) {
+    unsigned count = 0;
+    for (const struct store_job *job = first; job && count < BUSY_JOBS; job = job_next(job)) count++;
+    return count == BUSY_JOBS;
+}
+
 static void batch_run(struct store *store, struct store_job *first) {
     if (batch_writes(first) && !batch_together(store, first))
         for (struct store_job *job = first; job; job = job_next(job))
@@ -267,7 +276,11 @@ static void batch_run(struct store *store, struct store_job *first) {
 static void *writer_main(void *arg) {
     struct worker *w = arg;
     struct store_job *batch;
-    while ((batch = queue_take(w->queue, BATCH_JOBS_MAX, true))) batch_run(w->store, batch);
+    while ((batch = queue_take(w->queue, BATCH_JOBS_MAX, true))) {
+        bool is_busy = batch_is_long(batch);
+        batch_run(w->store, batch);
+        if (is_busy) nanosleep(&(struct timespec){.tv_nsec = GATHER_MS * 1000000}, NULL);
+    }
     return NULL;
 }
 
