@@ -9,10 +9,17 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "front/media.h"
 #include "front/web_files.h"
 
-enum { FIRST_BYTES = 64 * 1024, PIECE_BYTES = 128 * 1024, RANGE_LEN_MAX = 63 };
+enum {
+    FIRST_BYTES = 64 * 1024,
+    NOW_BYTES = 64 * 1024,
+    PIECE_BYTES = 128 * 1024,
+    RANGE_LEN_MAX = 63,
+    MEMORY_ROWS = 128
+};
 
 struct download {
     struct store_job job;
@@ -23,6 +30,7 @@ struct download {
     int64_t now_us;
     char id[SLOT_ID_LEN + 1], range[RANGE_LEN_MAX + 1];
     struct slot_row row;
+    uint64_t removals;  /* before the row was looked up */
     int range_err;      /* of http_range_parse */
     uint64_t from, end; /* what is asked for: [from, end) */
     int handle;
@@ -111,11 +119,15 @@ static void head_write(struct turn *turn, struct download *d) {
     buf_free(&head);
 }
 
+static void sent_count(struct download *d, size_t len) {
+    atomic_fetch_add_explicit(&d->media->download_bytes_total, len, memory_order_relaxed);
+    d->from += len;
+}
+
 static void piece_write(struct download *d) {
     if (!d->len) return;
     route_write(d->w, str_of(d->piece, d->len));
-    atomic_fetch_add_explicit(&d->media->download_bytes_total, d->len, memory_order_relaxed);
-    d->from += d->len;
+    sent_count(d, d->len);
     d->len = 0;
     free(d->piece);
     d->piece = NULL;
@@ -169,9 +181,21 @@ static void piece_done(struct turn *turn, struct store_job *job) {
     }
 }
 
+/* What the system has in memory needs no other thread. */
+static bool piece_send_now(struct download *d) {
+    static _Thread_local char piece[NOW_BYTES];
+    uint64_t left = d->end - d->from;
+    size_t len;
+    if (blob_read_now(d->handle, d->from, piece, left < NOW_BYTES ? (size_t)left : NOW_BYTES, &len)) return false;
+    route_write(d->w, str_of(piece, len));
+    sent_count(d, len);
+    download_go_on(d);
+    return true;
+}
+
 static void on_drained(struct turn *turn, void *route) {
     struct download *d = route;
-    if (d->busy) return;
+    if (d->busy || piece_send_now(d)) return;
     d->busy = true;
     d->job.kind = STORE_FILE;
     d->job.run = piece_run;
@@ -179,42 +203,93 @@ static void on_drained(struct turn *turn, void *route) {
     store_submit(d->server->store, turn, &d->job);
 }
 
-/* --- the first: a reader --- */
+/* --- what a shard remembers --- */
 
-static int look_run(struct db *db, struct store_job *job) {
-    struct download *d = (struct download *)job;
-    int err = slots_find_by_id(db, str_of(d->id, SLOT_ID_LEN), d->now_us, &d->row);
-    if (err) return err;
+/*
+ * Rows of files that were asked for lately, so that a picture that many look at, or a film that is fetched in ranges, is looked up once. All of it
+ * is forgotten when any slot was removed; what expires is known from the row.
+ */
+struct file_memory {
+    uint64_t removals; /* as it was when the rows were true */
+    struct slot_row rows[MEMORY_ROWS];
+};
+
+static struct slot_row *memory_at(struct file_memory *memory, const char *id) {
+    return &memory->rows[map_hash(str_of(id, SLOT_ID_LEN)) % MEMORY_ROWS];
+}
+
+static struct file_memory *memory_of(struct turn *turn, struct media *media) {
+    struct file_memory **memory = &media->memories[turn->shard->index];
+    if (!*memory) *memory = calloc(1, sizeof **memory);
+    CHECK(*memory != NULL);
+    uint64_t removals = atomic_load(&media->removals);
+    if ((*memory)->removals == removals) return *memory;
+    memset(*memory, 0, sizeof **memory);
+    (*memory)->removals = removals;
+    return *memory;
+}
+
+static bool memory_find(struct turn *turn, struct download *d) {
+    const struct slot_row *row = memory_at(memory_of(turn, d->media), d->id);
+    bool expired = row->expires_us && row->expires_us <= d->now_us;
+    if (expired || memcmp(row->get_id, d->id, SLOT_ID_LEN) != 0) return false;
+    d->row = *row;
+    return true;
+}
+
+/* The row was read while nothing was removed? */
+static void memory_keep(struct turn *turn, const struct download *d) {
+    struct file_memory *memory = memory_of(turn, d->media);
+    if (memory->removals == d->removals) *memory_at(memory, d->id) = d->row;
+}
+
+/* --- the answer's beginning --- */
+
+/* From the row: what is asked for. False: no bytes are. */
+static bool range_take(struct download *d) {
     d->end = (uint64_t)d->row.size;
     uint64_t to;
     d->range_err = d->range[0] ? http_range_parse(str_c(d->range), d->end, &d->from, &to) : ERR_NOT_FOUND;
     if (d->range_err == 0) d->end = to + 1;
-    if (d->head_only || d->known || d->range_err == ERR_INVALID || d->from == d->end) return 0;
+    return !d->head_only && !d->known && d->range_err != ERR_INVALID && d->from < d->end;
+}
+
+/* Reader. */
+static int look_run(struct db *db, struct store_job *job) {
+    struct download *d = (struct download *)job;
+    int err = slots_find_by_id(db, str_of(d->id, SLOT_ID_LEN), d->now_us, &d->row);
+    if (err || !range_take(d)) return err;
     err = blob_read_open(d->media->blobs, str_c(d->row.file), &d->handle);
     if (!err) err = piece_read(d, FIRST_BYTES);
     return err ? ERR_IO : 0;
 }
 
+static void answer_begin(struct turn *turn, struct download *d) {
+    if (d->range_err == ERR_INVALID && !d->known) {
+        media_answer(d->w, turn, 416,
+                     arena_printf(turn->arena, "Content-Range: bytes */%lld\r\n", (long long)d->row.size),
+                     STR("The file is shorter."));
+        download_free(d);
+        return;
+    }
+    head_write(turn, d);
+    if (d->handle < 0 || d->len || !piece_send_now(d)) download_go_on(d);
+}
+
 static void look_done(struct turn *turn, struct store_job *job) {
     struct download *d = (struct download *)job;
-    struct web_conn *w = d->w;
     d->busy = false;
-    if (!w) {
+    if (!d->w) {
         download_free(d);
-    } else if (job->result || (d->range_err == ERR_INVALID && !d->known)) {
-        int status = job->result == ERR_NOT_FOUND ? 404 : job->result ? 500 : 416;
-        if (status == 500) LOG(LOG_ERROR, "file-unreadable", F_C("file", d->row.file), F_ERR("error", job->result));
-        struct str more = status == 416
-                              ? arena_printf(turn->arena, "Content-Range: bytes */%lld\r\n", (long long)d->row.size)
-                              : STR_NONE;
-        media_answer(w, turn, status, more,
-                     status == 404   ? STR("There is nothing at this address.")
-                     : status == 416 ? STR("The file is shorter.")
-                                     : STR("The file cannot be read now."));
+    } else if (job->result) {
+        bool none = job->result == ERR_NOT_FOUND;
+        if (!none) LOG(LOG_ERROR, "file-unreadable", F_C("file", d->row.file), F_ERR("error", job->result));
+        media_answer(d->w, turn, none ? 404 : 500, STR_NONE,
+                     none ? STR("There is nothing at this address.") : STR("The file cannot be read now."));
         download_free(d);
     } else {
-        head_write(turn, d);
-        download_go_on(d);
+        memory_keep(turn, d);
+        answer_begin(turn, d);
     }
 }
 
@@ -249,6 +324,7 @@ static struct str range_asked(const struct http_request *r, struct str etag) {
 
 void media_download(struct exchange *x, struct str id) {
     const struct http_request *r = x->request;
+    struct turn *turn = x->turn;
     struct download *d = msg_new(MSG_STORE_DONE, sizeof *d, 0);
     struct str etag = ARENA_CONCAT(x->turn->arena, STR("\""), id, STR("\""));
     struct str range = range_asked(r, etag);
@@ -261,9 +337,16 @@ void media_download(struct exchange *x, struct str id) {
     memcpy(d->id, id.p, SLOT_ID_LEN);
     if (range.len) memcpy(d->range, range.p, range.len);
     d->w = route_hold(x, &download_ops, d);
+    if (memory_find(turn, d) &&
+        (!range_take(d) || blob_read_open_now(d->media->blobs, str_c(d->row.file), &d->handle) == 0)) {
+        answer_begin(turn, d);
+        return;
+    }
+    d->from = 0;
+    d->removals = atomic_load(&d->media->removals);
     d->busy = true;
     d->job.kind = STORE_READ;
     d->job.run = look_run;
     d->job.done = look_done;
-    store_submit(d->server->store, x->turn, &d->job);
+    store_submit(d->server->store, turn, &d->job);
 }

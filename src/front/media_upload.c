@@ -326,7 +326,7 @@ static int remove_run(struct db *db, struct store_job *job) {
 }
 
 static void on_removed(struct turn *turn, struct upload *u, int err) {
-    if (!err) media_hurry(turn, u->media);
+    if (!err) media_removed(turn, u->media);
     if (err)
         upload_fail(turn, u, err);
     else

@@ -210,7 +210,7 @@ static void remove_finish(struct turn *turn, struct account *a, struct change *c
     if (!err) LOG(LOG_INFO, "account-removed", F_STR("account", account_bare(a)));
     d->done(turn, d->arg, err);
     if (err) return;
-    media_hurry(turn, a->im->server->media);
+    media_removed(turn, a->im->server->media);
     account_end_sessions(turn, a, NULL, STREAM_ERR_NOT_AUTHORIZED, STR("The account was removed."));
     account_forget(turn, a);
 }

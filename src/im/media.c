@@ -129,6 +129,12 @@ void media_hurry(struct turn *turn, struct media *media) {
     shard_post(turn->shard->hub->places[0], &call->msg);
 }
 
+void media_removed(struct turn *turn, struct media *media) {
+    if (!media) return;
+    atomic_fetch_add(&media->removals, 1);
+    media_hurry(turn, media);
+}
+
 /* --- life --- */
 
 static bool is_owned(void *arg, struct str name) {
@@ -161,6 +167,7 @@ int media_new(struct server *server, struct media **out) {
 void media_free(struct media **media) {
     if (!*media) return;
     blobs_close(&(*media)->blobs);
+    for (unsigned i = 0; i < PLACES_MAX; i++) free((*media)->memories[i]);
     free(*media);
     *media = NULL;
 }

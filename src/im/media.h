@@ -22,9 +22,11 @@
 struct media {
     struct server *server;
     struct blobs *blobs;
-    struct loop_timer timer; /* of the first shard */
-    bool at_work;            /* what it started is not back yet */
-    atomic_bool hurried;     /* and was told to go off soon */
+    struct loop_timer timer;                  /* of the first shard */
+    bool at_work;                             /* what it started is not back yet */
+    atomic_uint_fast64_t removals;            /* how often slots were removed that had not expired */
+    struct file_memory *memories[PLACES_MAX]; /* of each shard, its own (front/media_files.c) */
+    atomic_bool hurried;                      /* and was told to go off soon */
 #define MEDIA_COUNT_(name, kind, text) atomic_uint_fast64_t name;
     MEDIA_COUNTS(MEDIA_COUNT_)
 #undef MEDIA_COUNT_
@@ -34,8 +36,10 @@ struct media {
 int media_new(struct server *server, struct media **out);
 void media_free(struct media **media);
 
-/* Files have died: a round soon. Any shard. */
+/* Files may have died: a round soon. Any shard. */
 void media_hurry(struct turn *turn, struct media *media);
+/* Slots have been removed (committed, not yet answered): nobody goes by what they remember of any. */
+void media_removed(struct turn *turn, struct media *media);
 
 /* This server listens to HTTP at all. */
 bool media_is_served(const struct options *options);

@@ -1,6 +1,6 @@
 /*
  * blobs.h: the contents of files, by name. A folder now; an object store can come behind the same face. Who writes claims a name, appends, and
- * seals: only what is sealed can be read, and it never changes. All of this blocks: file threads (STORE_FILE) call it, and readers for what is small.
+ * seals: only what is sealed can be read, and it never changes. All of this but the _now functions blocks: file threads (STORE_FILE) call it, and readers for what is small.
  *
  *   DIR/open/NAME     half-written
  *   DIR/AB/NAME       sealed; AB: the first two characters
@@ -55,8 +55,12 @@ int blob_delete(struct blobs *blobs, struct str name);
 
 /* A sealed one; ERR_NOT_FOUND. It can be read to its end even when it is deleted meanwhile. */
 int blob_read_open(struct blobs *blobs, struct str name, int *out_handle);
+/* The same without waiting for the disk; ERR_AGAIN: it would have to, or this system cannot tell. Any thread. */
+int blob_read_open_now(struct blobs *blobs, struct str name, int *out_handle);
 /* Exactly len bytes from there; ERR_IO also when there are not so many. */
 int blob_read(int handle, uint64_t from, char *out, size_t len);
+/* What of it is in memory, without waiting: any thread. ERR_AGAIN: nothing of it, or this system cannot tell. */
+int blob_read_now(int handle, uint64_t from, char *out, size_t len, size_t *out_len);
 void blob_read_close(int *handle); /* -1 is none */
 
 /* --- start-up --- */
