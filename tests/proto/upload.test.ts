@@ -506,6 +506,18 @@ describe('a file that is there', () => {
     await eventually(() => stored().every((f) => !ids.some((id) => f.endsWith(id))));
   });
 
+  test('that many have fetched is gone for all when it is deleted', async () => {
+    const [alice, bob] = await stage.cast('alice', 'bob');
+    const [one, two] = [await there(alice, 'a', randomBytes(100)), await there(bob, 'b', randomBytes(100))];
+    const all = (s: Slot) =>
+      Promise.all(Array.from({ length: 12 }, () => request(s.get))).then((a) => a.map((b) => b.status));
+    for (const s of [one, two]) for (let i = 0; i < 2; i++) expect(new Set(await all(s))).toEqual(new Set([200]));
+    expect((await request(one.put, 'DELETE')).status).toBe(204);
+    expect(new Set(await all(one))).toEqual(new Set([404]));
+    await stage.server.ctl(['user', 'delete', bob.bare]);
+    expect(new Set(await all(two))).toEqual(new Set([404]));
+  });
+
   test('goes with its uploader', async () => {
     const [alice] = await stage.cast('alice');
     const s = await there(alice, 'a', randomBytes(100));
