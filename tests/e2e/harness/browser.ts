@@ -8,6 +8,9 @@ export const launch = (): Promise<Browser> =>
     args: [
       '--headless',
       '--no-sandbox',
+      // A microphone that beeps, and nobody who has to allow it.
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
       '--disable-gpu',
       '--disable-quic',
       '--no-first-run',

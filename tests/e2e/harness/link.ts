@@ -9,14 +9,17 @@ interface Pair {
   readonly browser: net.Socket;
   readonly server: net.Socket;
   live: boolean;
+  /** Bytes of an upload that have gone by. */
+  sent: number;
   /** What the browser sent and the link holds back. */
   waiting: Buffer[];
 }
 
-/** Cutting and holding concern the WebSocket only: the page itself can always be loaded. */
+/** Cutting and holding concern the WebSocket only: the page itself can always be loaded. Uploads break on demand. */
 export class Link {
   private held = false;
   private broken = false;
+  private uploadsEnd: number | undefined;
   private readonly pairs = new Set<Pair>();
 
   private constructor(
@@ -40,7 +43,7 @@ export class Link {
 
   private join(browser: net.Socket): void {
     const server = net.connect(this.serverPort, '127.0.0.1');
-    const pair: Pair = { browser, server, live: false, waiting: [] };
+    const pair: Pair = { browser, server, live: false, sent: 0, waiting: [] };
     this.pairs.add(pair);
     for (const socket of [browser, server]) {
       socket.setNoDelay(true);
@@ -49,7 +52,13 @@ export class Link {
     }
     browser.on('data', (chunk) => {
       if (/^GET .*\r\n(.*\r\n)*upgrade: websocket\r\n/i.test(chunk.toString('latin1'))) pair.live = true;
-      if (pair.live && this.broken) this.end(pair);
+      if (/^(PUT|PATCH) \/upload\//.test(chunk.toString('latin1', 0, 16))) pair.sent = 1;
+      else if (pair.sent > 0) pair.sent += chunk.length;
+      if (this.uploadsEnd !== undefined && pair.sent > this.uploadsEnd) {
+        this.breaks++;
+        server.end(chunk);
+        browser.destroy();
+      } else if (pair.live && this.broken) this.end(pair);
       else if (pair.live && this.held) pair.waiting.push(chunk);
       else server.write(chunk);
     });
@@ -60,6 +69,14 @@ export class Link {
     this.pairs.delete(pair);
     pair.browser.destroy();
     pair.server.destroy();
+  }
+
+  /** How often an upload has been broken. */
+  breaks = 0;
+
+  /** From now on each upload breaks after so many bytes; undefined: none does. */
+  breakUploads(after: number | undefined): void {
+    this.uploadsEnd = after;
   }
 
   /** Nothing that the browser sends arrives any more, and no connection tells it so. */

@@ -117,6 +117,21 @@ export class Person {
     else await this.composer.press('Enter');
   }
 
+  /** Picks files and sends them, with a caption if there is one. */
+  async sendFiles(
+    what: 'Photo or video' | 'File',
+    files: { name: string; mimeType: string; buffer: Buffer }[],
+    caption = '',
+  ): Promise<void> {
+    await this.button('Attach').click();
+    const chooser = this.page.waitForEvent('filechooser');
+    await this.page.getByRole('menuitem', { name: what }).click();
+    await (await chooser).setFiles(files);
+    await expect.poll(() => this.page.locator('.thumb').count()).toBe(files.length);
+    if (caption) await this.composer.fill(caption);
+    await this.button('Send').click();
+  }
+
   message(text: string): Locator {
     return this.page.locator('.msg', { has: this.page.locator('.text', { hasText: text }) });
   }

@@ -331,10 +331,10 @@ export class AccountSession implements Session {
     }
   }
 
-  /** A demo server names itself in its addresses; the page may have come from it under another name. */
+  /** A page without TLS comes from a demo on this machine, under whatever name; the addresses have the server's own name. */
   reach(url: string): string {
     const { env, ownDomain } = this.options;
-    if (!/^http:/i.test(url) || !env.origin.startsWith('http:')) return url;
+    if (!env.origin.startsWith('http:')) return url;
     const parsed = new URL(url);
     return parsed.hostname === ownDomain() ? env.origin + parsed.pathname + parsed.search : url;
   }

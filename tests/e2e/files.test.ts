@@ -1,0 +1,104 @@
+// Files from one person to another through the real server: each kind, at a phone and at a desk, and what happens when
+// the way breaks.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { png } from '../../web/test/png.ts';
+import type { Person } from './harness/person.ts';
+import { useWorld } from './harness/world.ts';
+
+const world = useWorld();
+
+const photo = (width: number, height: number) => png(width, height, (x, y) => [x & 255, y & 255, (x * y) & 255]);
+const sha = (data: Buffer) => createHash('sha256').update(data).digest('hex');
+
+async function facing(a: Person, b: Person): Promise<void> {
+  for (const [who, whom] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    await who.go('People');
+    await who.chatWith(whom.name);
+  }
+}
+
+/** What the other side gets when they save it. */
+async function saved(person: Person, name: string): Promise<{ data: Buffer; name: string }> {
+  const download = person.page.waitForEvent('download');
+  await person.page.locator('.filecard .ring', { has: person.page.locator('svg') }).last().click();
+  const file = await download;
+  expect(file.suggestedFilename()).toBe(name);
+  return { data: await readFile(await file.path()), name };
+}
+
+for (const size of ['phone', 'desktop'] as const)
+  test(`photos with a caption, a file and a voice message: ${size}`, { timeout: 120_000 }, async () => {
+    const [mia, noah] = await world.pair({ size });
+    await mia.go('People');
+    await mia.chatWith(noah.name);
+    await mia.sendFiles(
+      'Photo or video',
+      ['a', 'b', 'c'].map((n) => ({ name: `${n}.png`, mimeType: 'image/png', buffer: photo(800, 600) })),
+      'Three of them',
+    );
+    await mia.mark('Three of them', 'delivered');
+    await noah.row(mia.name).waitFor();
+    expect(await noah.row(mia.name).textContent()).toContain('Three of them');
+    await noah.chatWith(mia.name);
+    await noah.page.locator('.album .pic-full.on').nth(2).waitFor();
+    await noah.sees('Three of them');
+    await noah.page.locator('.album .tile').first().click();
+    await noah.page.locator('.stage img.on').waitFor();
+    expect(await noah.page.locator('.stage img').evaluate((img) => (img as HTMLImageElement).naturalWidth)).toBe(800);
+    await noah.button('Close').click();
+
+    const bytes = randomBytes(300_000);
+    await mia.sendFiles('File', [{ name: 'Übersicht (1).zip', mimeType: 'application/zip', buffer: bytes }]);
+    await noah.page.locator('.fname', { hasText: 'Übersicht (1)' }).waitFor();
+    expect(sha((await saved(noah, 'Übersicht (1).zip')).data)).toBe(sha(bytes));
+
+    await mia.button('Record a voice message').click();
+    await expect.poll(() => mia.page.getByRole('timer').textContent(), { timeout: 10_000 }).toMatch(/0:0[1-9]/);
+    await mia.button('Send voice message').click();
+    const go = noah.page.locator('.msg.in .voice .go');
+    await go.waitFor();
+    await go.click();
+    await noah.page.locator('.msg.in .wave i.p').nth(3).waitFor();
+    // What stands in the list is words, not an address.
+    if (size === 'phone') await noah.button('Back').or(noah.page.getByRole('link', { name: /^Back/ })).first().click();
+    await noah.row(mia.name).locator('.row-text', { hasText: /^Voice message 0:0\d$/ }).waitFor();
+    expect(await noah.page.locator('.app').textContent()).not.toMatch(/\/files\//);
+  });
+
+test('an upload that breaks goes on where it broke, also after a reload', { timeout: 120_000 }, async () => {
+  const [mia, noah] = await world.pair();
+  await facing(mia, noah);
+  const bytes = randomBytes(3_000_000);
+  mia.link.breakUploads(1_000_000);
+  await mia.sendFiles('File', [{ name: 'film.bin', mimeType: 'application/octet-stream', buffer: bytes }]);
+  await expect.poll(() => mia.link.breaks, { timeout: 15_000 }).toBeGreaterThan(0);
+  await mia.page.reload();
+  await mia.online();
+  mia.link.breakUploads(undefined);
+  await noah.page.locator('.fname', { hasText: 'film' }).waitFor({ timeout: 40_000 });
+  expect(sha((await saved(noah, 'film.bin')).data)).toBe(sha(bytes));
+  await mia.page.locator('.msg.own .mark-read').waitFor();
+});
+
+test('files wait while offline, keep their order, and can be given up', { timeout: 90_000 }, async () => {
+  const [mia, noah] = await world.pair();
+  await facing(mia, noah);
+  mia.link.breakDown();
+  const text = (n: string) => ({ name: `${n}.txt`, mimeType: 'text/plain', buffer: Buffer.from(`text ${n}`) });
+  await mia.sendFiles('File', [text('one'), text('two')], 'and words');
+  await mia.page.locator('.fsub', { hasText: 'Waiting' }).nth(1).waitFor();
+  await mia.page.getByRole('button', { name: /^Cancel sending two/ }).click();
+  await mia.page.locator('.fname', { hasText: 'two' }).waitFor({ state: 'detached' });
+  mia.link.mend();
+  await mia.mark('and words', 'read');
+  const order = await noah.page.locator('.msg .fname, .msg .text').allTextContents();
+  expect(order.map((it) => it.replace(/\d\d:\d\d.*$/, '').trim())).toEqual(['one.txt', 'and words']);
+  await noah.button('Open one.txt').click();
+  await noah.page.locator('.reader pre', { hasText: 'text one' }).waitFor();
+});
