@@ -71,6 +71,48 @@ for (const size of ['phone', 'desktop'] as const)
     expect(await noah.page.locator('.app').textContent()).not.toMatch(/\/files\//);
   });
 
+/** A second of a coloured square, as a browser records it. */
+const film = async (person: Person): Promise<Buffer> =>
+  Buffer.from(
+    await person.page.evaluate(async () => {
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [320, 180];
+      const context = canvas.getContext('2d')!;
+      const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: 'video/webm' });
+      const chunks: Blob[] = [];
+      recorder.ondataavailable = (event) => chunks.push(event.data);
+      const stopped = new Promise((resolve) => {
+        recorder.onstop = resolve;
+      });
+      recorder.start();
+      for (let i = 0; i < 20; i++) {
+        context.fillStyle = `hsl(${i * 18} 80% 50%)`;
+        context.fillRect(0, 0, 320, 180);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      recorder.stop();
+      await stopped;
+      return [...new Uint8Array(await new Blob(chunks).arrayBuffer())];
+    }),
+  );
+
+for (const size of ['phone', 'desktop'] as const)
+  test(`a video and an animation: ${size}`, { timeout: 90_000 }, async () => {
+    const [mia, noah] = await world.pair({ size });
+    await facing(mia, noah);
+    const gif = Buffer.from('R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=', 'base64');
+    await mia.sendFiles('Photo or video', [{ name: 'cat.gif', mimeType: 'image/gif', buffer: gif }]);
+    await noah.page.locator('.msg.in .pic-full.on').waitFor();
+    await mia.sendFiles('Photo or video', [{ name: 'boat.webm', mimeType: 'video/webm', buffer: await film(mia) }]);
+    await noah.page.locator('.msg.in').getByRole('button', { name: 'Open Video' }).click();
+    const video = noah.page.locator('.viewer video');
+    await expect
+      .poll(() => video.evaluate((it) => (it as HTMLVideoElement).currentTime), { timeout: 10_000 })
+      .toBeGreaterThan(0.1);
+    await noah.button('Previous').or(noah.page.locator('.strip button').first()).first().click();
+    await noah.page.locator('.stage img.on').waitFor();
+  });
+
 test('an upload that breaks goes on where it broke, also after a reload', { timeout: 120_000 }, async () => {
   const [mia, noah] = await world.pair();
   await facing(mia, noah);

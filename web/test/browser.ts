@@ -33,6 +33,7 @@ export const SCREENS: [name: string, query: string, hash: string][] = [
   ['list', '', '#/'],
   ['chat', 'typing=1', '#/chat/mia@example.org'],
   ['media', '', '#/chat/hana@example.org'],
+  ['media-info', '', '#/chat/hana@example.org/info'],
   ['media-stranger', '', '#/chat/unknown@elsewhere.example'],
   ['chat-info', '', '#/chat/mia@example.org/info'],
   ['chat-states', '', '#/chat/sofia@example.net'],

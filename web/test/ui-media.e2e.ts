@@ -359,3 +359,61 @@ test('without a microphone one is told so', async () => {
   await page.locator('.toast', { hasText: 'does not let this page use the microphone' }).waitFor();
   await page.getByRole('button', { name: 'Record a voice message' }).waitFor();
 });
+
+/** A second of a coloured square, as this browser records it. */
+const film = async (page: Page): Promise<Buffer> =>
+  Buffer.from(
+    await page.evaluate(async () => {
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [320, 180];
+      const context = canvas.getContext('2d')!;
+      const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: 'video/webm' });
+      const chunks: Blob[] = [];
+      recorder.ondataavailable = (event) => chunks.push(event.data);
+      const stopped = new Promise((resolve) => {
+        recorder.onstop = resolve;
+      });
+      recorder.start();
+      for (let i = 0; i < 20; i++) {
+        context.fillStyle = `hsl(${i * 18} 80% 50%)`;
+        context.fillRect(0, 0, 320, 180);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      recorder.stop();
+      await stopped;
+      return [...new Uint8Array(await new Blob(chunks).arrayBuffer())];
+    }),
+  );
+
+test('a video has its size and first moment before it is sent, and plays in the viewer', async () => {
+  const page = await show('', 'mia@example.org');
+  await pick(page, 'Photo or video', [file('boat.webm', 'video/webm', await film(page))]);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect.poll(async () => (await sentFiles(page)).length).toBe(1);
+  const [sent] = await sentFiles(page);
+  expect(sent!.info).toMatchObject({ type: 'video/webm', width: 320, height: 180 });
+  expect(sent!.info.thumb).toMatch(/^data:image\/jpeg/);
+  await page.locator('.msg.own .mark-read').last().waitFor();
+  await page.locator('.msg').getByRole('button', { name: 'Open Video' }).click();
+  const video = page.locator('.viewer video');
+  await video.waitFor();
+  expect(await video.evaluate((it) => (it as HTMLVideoElement).controls)).toBe(true);
+  await expect.poll(() => video.evaluate((it) => (it as HTMLVideoElement).currentTime)).toBeGreaterThan(0.1);
+});
+
+test('what a chat has shared, by kind', async () => {
+  const page = await show('', 'hana@example.org');
+  const shared = page.getByRole('region', { name: 'Shared in this chat' });
+  await expect.poll(() => shared.locator('.tile').count()).toBe(11);
+  expect(await audit(page, '.shared')).toEqual([]);
+  await shared.getByRole('button', { name: 'Files' }).click();
+  expect(await shared.locator('.fname').allTextContents()).toContain('Cabin-house-rules.pdf');
+  const opened = page.context().waitForEvent('page');
+  await shared.getByRole('button', { name: 'Open Cabin-house-rules.pdf' }).click();
+  expect(await (await opened).evaluate(() => window.opener)).toBeNull();
+  await shared.getByRole('button', { name: 'Links' }).click();
+  const link = shared.getByRole('link', { name: /example\.org\/map/ });
+  expect(await link.getAttribute('rel')).toContain('noopener');
+  await shared.getByRole('button', { name: 'Voice' }).click();
+  expect(await shared.locator('.voice').count()).toBe(2);
+});

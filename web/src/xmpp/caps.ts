@@ -15,8 +15,10 @@ export const FEATURES: readonly string[] = [
   NS.discoInfo,
   NS.markers,
   NS.nick,
+  NS.oob,
   NS.ping,
   NS.receipts,
+  NS.sfs,
   NS.sid,
   NS.version,
 ];

@@ -8,6 +8,7 @@ import { Dialog } from '../kit/dialog';
 import { Icon, type IconName } from '../kit/icon';
 import { toast } from '../kit/toast';
 import { layout } from '../look';
+import { Gallery } from '../media/gallery';
 import { addContact } from '../people/add-contact';
 import { acceptRequest, leaving, refuseRequest, removeContact, setBlocked, told } from '../people/pending';
 import { go, route } from '../router';
@@ -128,6 +129,7 @@ function PersonActions({ chat }: { chat: Chat }) {
           />
         )}
       </div>
+      <Gallery chat={chat} />
       <div class="dsec">
         <Action
           icon="block"
@@ -205,6 +207,7 @@ export function Details({ chat }: { chat: Chat }) {
           )}
         </div>
         {!self && <PersonActions key={chat.address} chat={chat} />}
+        {self && <Gallery key={chat.address} chat={chat} />}
       </section>
     </aside>
   );

@@ -242,8 +242,8 @@ export function Viewer({ first }: { first: Message }) {
           <div class="viewer-who">
             <bdi class="clip">{who}</bdi>
             <span class="clip">
+              {list.length > 1 && `${where} · `}
               {full(message.time)}
-              {list.length > 1 && ` · ${where}`}
             </span>
           </div>
           {still && (
