@@ -141,6 +141,6 @@ test('files wait while offline, keep their order, and can be given up', { timeou
   await mia.mark('and words', 'read');
   const order = await noah.page.locator('.msg .fname, .msg .text').allTextContents();
   expect(order.map((it) => it.replace(/\d\d:\d\d.*$/, '').trim())).toEqual(['one.txt', 'and words']);
-  await noah.button('Open one.txt').click();
+  await noah.log.getByRole('button', { name: 'Open one.txt' }).click();
   await noah.page.locator('.reader pre', { hasText: 'text one' }).waitFor();
 });

@@ -1,6 +1,7 @@
 // Files from the composer's side of the store to the wire and back: what is written, what is understood, and what
 // becomes of an upload when the network, the server or the page breaks.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { accountDbName, openAccountDb } from '../src/db/schema';
 import { ConfabApp } from '../src/store/app';
 import type { Message, OutgoingFile, Timeline } from '../src/store/model';
 import type { AccountSession } from '../src/store/session';
@@ -284,5 +285,26 @@ describe('an upload', () => {
     const t = await openTimeline(session);
     await until(() => marks(t)[0] === 'sent', 'sent');
     expect(heldBytes()).toEqual(['later']);
+  });
+});
+
+describe('the cache of an older version', () => {
+  it('keeps what it has and can take files', async () => {
+    const { openDB } = await import('idb');
+    browser.use();
+    const old = await openDB(accountDbName(MIA), 1, {
+      upgrade(db) {
+        const messages = db.createObjectStore('messages', { keyPath: ['chat', 'time', 'key'] });
+        messages.createIndex('key', 'key');
+        db.createObjectStore('meta');
+      },
+    });
+    await old.put('messages', { chat: BEN, time: 1, key: 'k', body: 'old' });
+    old.close();
+    const db = await openAccountDb(MIA);
+    expect((await db.getFromIndex('messages', 'key', 'k'))?.body).toBe('old');
+    await db.put('uploads', { key: 'k', chat: BEN, blob: new Blob(['x']), name: 'x', type: 'x/y' });
+    expect(await db.count('uploads')).toBe(1);
+    db.close();
   });
 });

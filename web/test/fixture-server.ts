@@ -25,12 +25,41 @@ const TYPES: Record<string, string> = {
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** So many ms of a low tone, 8000 samples a second. */
+function tone(ms: number): Buffer {
+  const data = Buffer.from(Array.from({ length: ms * 8 }, (_, i) => 128 + Math.round(90 * Math.sin(i / 6))));
+  const head = Buffer.alloc(44);
+  head.write('RIFF    WAVEfmt ', 0, 'latin1');
+  head.writeUInt32LE(36 + data.length, 4);
+  for (const [at, value] of [
+    [16, 16],
+    [24, 8000],
+    [28, 8000],
+    [40, data.length],
+  ] as const)
+    head.writeUInt32LE(value, at);
+  for (const [at, value] of [
+    [20, 1],
+    [22, 1],
+    [32, 1],
+    [34, 8],
+  ] as const)
+    head.writeUInt16LE(value, at);
+  head.write('data', 36, 'latin1');
+  return Buffer.concat([head, data]);
+}
+
 /** A picture of the size its name says, one colour running into another; or what else is asked for. */
 function respondMade(name: string, response: ServerResponse): void {
   const headers = { 'Content-Security-Policy': "default-src 'none'; sandbox" };
   if (name === 'notes') {
     response.writeHead(200, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' });
     response.end('Bread, candles, the big pot.\n\n<b>not bold</b>\n');
+    return;
+  }
+  if (name === 'Voice') {
+    response.writeHead(200, { ...headers, 'Content-Type': 'audio/wav' });
+    response.end(tone(600));
     return;
   }
   if (name === 'missing') {

@@ -175,12 +175,12 @@ test('a stranger’s picture from elsewhere is loaded when one asks for it, neve
     expect(route.request().headers().referer).toBeUndefined();
     return route.fulfill({ contentType: 'image/png', body: photo(30, 20) });
   });
-  const ask = page.getByRole('button', { name: 'Load Photo, 310 kB' });
+  const ask = page.locator('.msg').getByRole('button', { name: 'Load Photo, 310 kB' });
   await ask.waitFor();
   await page.waitForTimeout(300);
   expect(asked).toEqual([]);
   await ask.click();
-  await page.locator('.pic-full.on').waitFor();
+  await page.locator('.msg .pic-full.on').waitFor();
   expect(asked).toEqual(['https://elsewhere.example/pictures/look.jpg']);
 });
 
@@ -416,4 +416,25 @@ test('what a chat has shared, by kind', async () => {
   expect(await link.getAttribute('rel')).toContain('noopener');
   await shared.getByRole('button', { name: 'Voice' }).click();
   expect(await shared.locator('.voice').count()).toBe(2);
+});
+
+test('a voice message plays on to the next, and one at a time', async () => {
+  const page = await show('', 'hana@example.org', 'phone');
+  const voices = page.locator('.msg .voice .go');
+  await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
+  await expect
+    .poll(async () => {
+      await page.locator('.log').evaluate((log) => log.scrollBy(0, 150));
+      return voices.count();
+    })
+    .toBe(2);
+  await voices.first().click();
+  await page.getByRole('button', { name: 'Pause Voice message' }).waitFor();
+  // The first is theirs, the second mine; no two at once.
+  await page.locator('.msg.own').getByRole('button', { name: 'Pause Voice message' }).waitFor();
+  expect(await page.getByRole('button', { name: 'Pause Voice message' }).count()).toBe(1);
+  await page
+    .locator('.msg.own')
+    .getByRole('button', { name: /^Play Voice message/ })
+    .waitFor();
 });

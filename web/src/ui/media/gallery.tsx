@@ -59,9 +59,11 @@ export function Gallery({ chat }: { chat: Chat }) {
     return () => {
       gone = true;
     };
-  }, [session, chat.address, last?.key, last?.file?.url]);
+  }, [session, chat.address, last?.key, last?.mark, last?.file?.url]);
   const by = new Map<Tab, Message[]>();
   for (const message of all) {
+    // On its way it is in the chat only.
+    if (message.file && !message.file.url) continue;
     const tab = tabOf(message);
     if (tab === 'links' && !findLinks(message.body).some((it) => /^https?:/.test(it.href))) continue;
     by.set(tab, [...(by.get(tab) ?? []), message]);

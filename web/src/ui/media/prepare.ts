@@ -1,8 +1,8 @@
 // What happens to a file before it is sent. Photos are turned upright, made smaller and written anew, which leaves
 // behind whatever the camera noted in them (the place above all), unless the original is wanted. What moves (GIF,
 // animated WebP and PNG) stays as it is: drawing it anew would stop it.
+import { typeOf } from '../../mime';
 import type { OutgoingFile } from '../../store/model';
-import { typeOf } from '../../xmpp/mod/file';
 
 /** Pixels of the longer side. */
 const LONG = 2048;

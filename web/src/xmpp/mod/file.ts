@@ -1,5 +1,6 @@
 // A file that travels with a message: stateless file sharing (XEP-0447) with its metadata (0446), and the bare address
 // (0066) that older clients send and show. Whatever comes in here was written by a stranger.
+import { typeOf } from '../../mime';
 import { NS } from '../ns';
 import { type El, x } from '../xml';
 
@@ -61,34 +62,6 @@ export function cleanName(text: string): string {
   const dot = clean.lastIndexOf('.');
   const end = dot > clean.length - 12 ? clean.slice(dot) : '';
   return clean.slice(0, NAME_MAX - end.length) + end;
-}
-
-const BY_END: Record<string, string> = {
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  png: 'image/png',
-  gif: 'image/gif',
-  webp: 'image/webp',
-  avif: 'image/avif',
-  mp4: 'video/mp4',
-  m4v: 'video/mp4',
-  mov: 'video/quicktime',
-  webm: 'video/webm',
-  ogg: 'audio/ogg',
-  oga: 'audio/ogg',
-  opus: 'audio/ogg',
-  mp3: 'audio/mpeg',
-  m4a: 'audio/mp4',
-  aac: 'audio/aac',
-  flac: 'audio/flac',
-  wav: 'audio/wav',
-  pdf: 'application/pdf',
-  txt: 'text/plain',
-};
-
-export function typeOf(name: string): string {
-  const end = /\.([a-z0-9]{1,8})$/i.exec(name)?.[1]?.toLowerCase();
-  return (end && BY_END[end]) || 'application/octet-stream';
 }
 
 function nameIn(url: string): string {
