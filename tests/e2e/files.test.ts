@@ -55,7 +55,7 @@ for (const size of ['phone', 'desktop'] as const)
 
     const bytes = randomBytes(300_000);
     await mia.sendFiles('File', [{ name: 'Übersicht (1).zip', mimeType: 'application/zip', buffer: bytes }]);
-    await noah.page.locator('.fname', { hasText: 'Übersicht (1)' }).waitFor();
+    await noah.log.locator('.fname', { hasText: 'Übersicht (1)' }).waitFor();
     expect(sha((await saved(noah, 'Übersicht (1).zip')).data)).toBe(sha(bytes));
 
     await mia.button('Record a voice message').click();
@@ -123,7 +123,7 @@ test('an upload that breaks goes on where it broke, also after a reload', { time
   await mia.page.reload();
   await mia.online();
   mia.link.breakUploads(undefined);
-  await noah.page.locator('.fname', { hasText: 'film' }).waitFor({ timeout: 40_000 });
+  await noah.log.locator('.fname', { hasText: 'film' }).waitFor({ timeout: 40_000 });
   expect(sha((await saved(noah, 'film.bin')).data)).toBe(sha(bytes));
   await mia.page.locator('.msg.own .mark-read').waitFor();
 });
@@ -134,12 +134,12 @@ test('files wait while offline, keep their order, and can be given up', { timeou
   mia.link.breakDown();
   const text = (n: string) => ({ name: `${n}.txt`, mimeType: 'text/plain', buffer: Buffer.from(`text ${n}`) });
   await mia.sendFiles('File', [text('one'), text('two')], 'and words');
-  await mia.page.locator('.fsub', { hasText: 'Waiting' }).nth(1).waitFor();
+  await mia.log.locator('.fsub', { hasText: 'Waiting' }).nth(1).waitFor();
   await mia.page.getByRole('button', { name: /^Cancel sending two/ }).click();
-  await mia.page.locator('.fname', { hasText: 'two' }).waitFor({ state: 'detached' });
+  await mia.log.locator('.fname', { hasText: 'two' }).waitFor({ state: 'detached' });
   mia.link.mend();
   await mia.mark('and words', 'read');
-  const order = await noah.page.locator('.msg .fname, .msg .text').allTextContents();
+  const order = await noah.log.locator('.fname, .text').allTextContents();
   expect(order.map((it) => it.replace(/\d\d:\d\d.*$/, '').trim())).toEqual(['one.txt', 'and words']);
   await noah.log.getByRole('button', { name: 'Open one.txt' }).click();
   await noah.page.locator('.reader pre', { hasText: 'text one' }).waitFor();
