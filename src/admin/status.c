@@ -163,8 +163,8 @@ static void stats_place(const struct shard *place, struct buf *out) {
 
 /* By the wall clock, so that it may be more than the CPU time: `stanza=12 stanza_us=300 stanza_max_us=40` are twelve messages of that type. */
 static void stats_longest_turn(const struct shard *place, struct buf *out) {
-    buf_printf(out, "longest_turn index=%u cpu_us=%llu", place->index,
-               (unsigned long long)load(&place->cpu_ns_max) / 1000);
+    buf_printf(out, "longest_turn index=%u cpu_us=%llu slow_turns=%llu", place->index,
+               (unsigned long long)load(&place->cpu_ns_max) / 1000, (unsigned long long)load(&place->slow_turns));
     for (unsigned i = 0; i < STEP_KINDS; i++) {
         const struct spent_shown *s = &place->longest[i];
         unsigned count = atomic_load_explicit(&s->count, memory_order_relaxed);

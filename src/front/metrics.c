@@ -50,6 +50,9 @@ static uint64_t place_messages(const struct shard *p) {
 static uint64_t place_mailbox(const struct shard *p) {
     return gauge_bytes(&p->box.waiting);
 }
+static uint64_t place_slow(const struct shard *p) {
+    return load(&p->slow_turns);
+}
 static uint64_t place_longest(const struct shard *p) {
     return load(&p->cpu_ns_max) / 1000;
 }
@@ -61,6 +64,7 @@ static const struct {
     {"turns_total", "counter", "Turns of a thread", place_turns},
     {"messages_total", "counter", "Messages between threads that it handled", place_messages},
     {"mailbox_bytes", "gauge", "Bytes that wait in its mailbox", place_mailbox},
+    {"slow_turns_total", "counter", "Turns that took more than 5 ms of CPU", place_slow},
     {"longest_turn_microseconds", "gauge", "CPU time of its longest turn since the start", place_longest},
 };
 

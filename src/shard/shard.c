@@ -20,6 +20,7 @@
 
 /* Of the time of a turn, for each of its four phases: sockets and timers get theirs however full the mailbox is, and the other way round. */
 #define SHARE_NS 600000
+#define SLOW_NS 5000000 /* of CPU: a turn that should not be; how many there were is shown */
 
 struct shard *shard_new(struct hub *hub, bool is_gate, const msg_handler *handlers) {
     CHECK(is_gate || hub->gate_count == 0); /* shards first: home_of_slot counts on it */
@@ -148,6 +149,7 @@ const char *step_name(unsigned kind) {
 /* Sleeping costs no CPU time, so the end of one turn is the beginning of the next: one clock call a turn. */
 static uint64_t turn_measure(struct shard *shard, uint64_t began_ns) {
     uint64_t now_ns = thread_cpu_ns();
+    if (now_ns - began_ns > SLOW_NS) atomic_fetch_add_explicit(&shard->slow_turns, 1, memory_order_relaxed);
     if (now_ns - began_ns > atomic_load_explicit(&shard->cpu_ns_max, memory_order_relaxed)) {
         atomic_store_explicit(&shard->cpu_ns_max, now_ns - began_ns, memory_order_relaxed);
         turn_show(shard);

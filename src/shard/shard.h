@@ -62,8 +62,9 @@ struct shard {
     pthread_t thread;
     atomic_bool stopping;
     /* Made visible by confabctl stats; written by the thread itself, read by any. */
-    atomic_uint_fast64_t turns, messages,
-        cpu_ns_max; /* CPU of its thread in its longest turn, and what that was made of: */
+    atomic_uint_fast64_t turns, messages;
+    atomic_uint_fast64_t slow_turns; /* took more than 5 ms of CPU; some are the machine's doing (bench/idle.c) */
+    atomic_uint_fast64_t cpu_ns_max; /* of its thread in its longest turn, and what that was made of: */
     struct spent_shown longest[STEP_KINDS];
 };
 
