@@ -341,21 +341,21 @@ static enum xml_error take_reference(struct parser *p, uint32_t *out) {
     static const struct {
         struct str name;
         uint32_t c;
-    } entities[] = {{STR_INIT("lt"), '<'},
-                    {STR_INIT("gt"), '>'},
-                    {STR_INIT("amp"), '&'},
-                    {STR_INIT("apos"), '\''},
-                    {STR_INIT("quot"), '"'}};
+    } entities[] = {{STR_INIT("lt;"), '<'},
+                    {STR_INIT("gt;"), '>'},
+                    {STR_INIT("amp;"), '&'},
+                    {STR_INIT("apos;"), '\''},
+                    {STR_INIT("quot;"), '"'}};
     struct str name;
     p->at++;
     if (take(p, '#')) return take_char_reference(p, out);
-    if (!take_ncname(p, &name) || !take(p, ';')) return XML_NOT_WELL_FORMED;
     for (size_t i = 0; i < sizeof entities / sizeof entities[0]; i++) {
-        if (str_eq(name, entities[i].name)) {
-            *out = entities[i].c;
-            return XML_OK;
-        }
+        if (!str_starts(rest_of(p), entities[i].name)) continue;
+        p->at += entities[i].name.len;
+        *out = entities[i].c;
+        return XML_OK;
     }
+    if (!take_ncname(p, &name) || !take(p, ';')) return XML_NOT_WELL_FORMED;
     return XML_RESTRICTED;
 }
 
@@ -420,8 +420,10 @@ static enum xml_error take_resolved(struct parser *p, char stop, struct str *out
             continue;
         }
         if (!taking_copy(p, &t, stop)) return XML_NOT_WELL_FORMED;
-        enum xml_error error = resolve_one(p, in_value, &t.to);
-        if (error) return error;
+        do { /* one seldom comes alone */
+            enum xml_error error = resolve_one(p, in_value, &t.to);
+            if (error) return error;
+        } while (p->at < p->end && has_flag(*p->at, resolve));
     }
     *out = t.copy ? str_of(t.copy, (size_t)(t.to - t.copy)) : str_of(t.from, (size_t)(p->at - t.from));
     return XML_OK;

@@ -45,14 +45,35 @@ static struct str escape_of(char c) {
     }
 }
 
+enum { DENSE = 32, ESCAPE_MAX = 6 };
+
+/* Some bytes one by one: where one has to be escaped others follow, if somebody wants to cost us time. */
+static const char *escape_dense(struct buf *out, const char *at, const char *end, unsigned where) {
+    char *to = buf_reserve(out, (size_t)DENSE * ESCAPE_MAX), *begin = to;
+    if (end - at > DENSE) end = at + DENSE;
+    for (; at < end; at++) {
+        if (!(special[(unsigned char)*at] & where)) {
+            *to++ = *at;
+            continue;
+        }
+        struct str as = escape_of(*at);
+        memcpy(to, as.p, as.len);
+        to += as.len;
+    }
+    buf_commit(out, (size_t)(to - begin));
+    return at;
+}
+
 static void escape(struct buf *out, struct str s, unsigned where) {
     if (s.len == 0) return;
     const char *from = s.p, *end = s.p + s.len;
-    for (const char *at = from; (at = scan_to(at, end, '&', '<', '>', '\'', '"')) < end; at++) {
-        if (!(special[(unsigned char)*at] & where)) continue;
+    for (const char *at = from; (at = scan_to(at, end, '&', '<', '>', '\'', '"')) < end;) {
+        if (!(special[(unsigned char)*at] & where)) {
+            at++;
+            continue;
+        }
         buf_add(out, from, (size_t)(at - from));
-        buf_add_str(out, escape_of(*at));
-        from = at + 1;
+        from = at = escape_dense(out, at, end, where);
     }
     buf_add(out, from, (size_t)(end - from));
 }
