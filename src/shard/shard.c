@@ -19,7 +19,7 @@
 #include "base/err.h"
 
 /* Of the time of a turn, for each of its four phases: sockets and timers get theirs however full the mailbox is, and the other way round. */
-#define SHARE_NS 600000
+#define SHARE_NS 400000
 #define SLOW_NS 5000000 /* of CPU: a turn that should not be; how many there were is shown */
 
 struct shard *shard_new(struct hub *hub, bool is_gate, const msg_handler *handlers) {
