@@ -461,8 +461,6 @@ static bool stream_must_wait(struct stream *stream) {
     return stream->holds > 0;
 }
 
-enum { RELIEF_SLICE = 64 };
-
 struct relief {
     struct msg_call call;
     uint32_t left; /* of the crowd as it was: who has to wait again waits for the next relief */
@@ -472,10 +470,12 @@ static void on_relief(struct turn *turn, struct msg_call *call) {
     struct relief *r = (struct relief *)call;
     struct im *im = im_of(turn);
     if (r->left == 0) r->left = im->crowd_count;
-    for (unsigned n = 0; n < RELIEF_SLICE && r->left > 0 && !list_empty(&im->crowd); n++, r->left--) {
+    /* Each may have a large stanza in its hand: as many as one step has time for. */
+    for (bool goes_on = true; goes_on && r->left > 0 && !list_empty(&im->crowd); r->left--) {
         struct stream *stream = CONTAINER_OF(im->crowd.next, struct stream, in_crowd);
         crowd_leave(stream);
         stream_release(turn, stream);
+        goes_on = !turn_is_long(turn);
     }
     if (r->left > 0 && !list_empty(&im->crowd)) {
         shard_post(turn->shard, &r->call.msg);
