@@ -50,6 +50,7 @@ struct loop {
     int batch_at, batch_len;
     uint32_t share_ns;
     uint64_t phase_ns, step_ns; /* when they began */
+    int phase;                  /* the next one: the first, if the last turn came to its end */
     struct spent spent[LOOP_PHASES];
 
     int64_t base_ms; /* when tick 0 was */
@@ -94,8 +95,16 @@ bool loop_step_end(struct loop *loop, struct spent *spent) {
     return loop->share_ns == 0 || now_ns - loop->phase_ns < loop->share_ns;
 }
 
+bool loop_phase_is_long(const struct loop *loop) {
+    return loop->share_ns && loop->step_ns - loop->phase_ns > 2 * (uint64_t)loop->share_ns;
+}
+
 bool loop_step_is_long(const struct loop *loop) {
     return loop->share_ns && clock_ns() - loop->step_ns > loop->share_ns / 2;
+}
+
+void loop_spent_clear(struct loop *loop) {
+    memset(loop->spent, 0, sizeof loop->spent);
 }
 
 const struct spent *loop_spent(const struct loop *loop) {
@@ -372,8 +381,11 @@ void loop_turn(struct loop *loop, bool busy) {
     loop->said_sleeping = false;
 
     loop_clocks_read(loop);
-    memset(loop->spent, 0, sizeof loop->spent);
-    loop_run_batch(loop);
-    loop_run_timers(loop);
-    loop_run_deferred(loop);
+    static void (*const phases[LOOP_PHASES])(struct loop *) = {
+        [LOOP_EVENTS] = loop_run_batch, [LOOP_TIMERS] = loop_run_timers, [LOOP_DEFERRED] = loop_run_deferred};
+    uint64_t began_ns = clock_ns();
+    do { /* one at least; where it stops the next turn begins */
+        phases[loop->phase](loop);
+        loop->phase = (loop->phase + 1) % LOOP_PHASES;
+    } while (loop->phase && !(loop->share_ns && loop->step_ns - began_ns > loop->share_ns));
 }

@@ -66,7 +66,8 @@ void loop_sleeping(struct loop *loop);
 
 /*
  * What one kind of step (an event, a timer, a deferred, a message of the shard) took in one turn, by the wall clock. A turn is bounded: each
- * phase of it ends after the step with which it has used up its share; what is left waits, in order, for the next turn. A step that
+ * phase of it ends after the step with which it has used up its share; what is left waits, in order, for the next turn, and so do the
+ * phases behind one that took long. A step that
  * could be long looks at loop_step_is_long and goes on in another one.
  */
 struct spent {
@@ -74,14 +75,17 @@ struct spent {
     uint32_t ns, longest_ns; /* of all; of one */
 };
 enum loop_phase { LOOP_EVENTS, LOOP_TIMERS, LOOP_DEFERRED, LOOP_PHASES };
-/* Of the last turn, LOOP_PHASES entries. */
+/* LOOP_PHASES entries, since they were cleared. */
 const struct spent *loop_spent(const struct loop *loop);
+void loop_spent_clear(struct loop *loop);
 /* The share of each phase; 0, from the start: no bound, no step is long (tests that count turns). */
 void loop_set_share(struct loop *loop, uint32_t share_ns);
 /* Steps that are not the loop's own: from here to loop_step_end, which begins the next one. False: the share is used up. */
 void loop_step_begin(struct loop *loop);
 bool loop_step_end(struct loop *loop, struct spent *spent);
 bool loop_step_is_long(const struct loop *loop);
+/* Its last step took it far over its share: enough for one turn. */
+bool loop_phase_is_long(const struct loop *loop);
 
 /* Of this turn, CLOCK_MONOTONIC in ms; and wall-clock microseconds since 1970. */
 int64_t loop_now_ms(const struct loop *loop);

@@ -155,6 +155,7 @@ static uint64_t turn_measure(struct shard *shard, uint64_t began_ns) {
         turn_show(shard);
     }
     memset(shard->spent, 0, sizeof shard->spent);
+    loop_spent_clear(shard->loop);
     return now_ns;
 }
 
@@ -162,10 +163,15 @@ static void *shard_main(void *arg) {
     struct shard *shard = arg;
     uint64_t cpu_ns = thread_cpu_ns();
     loop_set_share(shard->loop, SHARE_NS);
-    bool leaving = false;
+    bool leaving = false, drained_only = false;
     while (!leaving) {
         turn_begin(shard);
-        shard_drain(shard);
+        drained_only = shard_drain(shard) && loop_phase_is_long(shard->loop) && !drained_only;
+        if (drained_only) {
+            turn_end(shard);
+            cpu_ns = turn_measure(shard, cpu_ns);
+            continue;
+        }
         loop_sleeping(shard->loop); /* before the last look at what could wake us */
         bool stopping = atomic_load(&shard->stopping);
         bool waiting = shard->backlog || !mailbox_empty(&shard->box);

@@ -279,6 +279,53 @@ static void test_deferred(void **state) {
     loop_undefer(loop, &b.deferred);
 }
 
+/* --- shares --- */
+
+/* With a share that every step uses up: one step a turn, in order, and everybody has his go. */
+static void test_shares(void **state) {
+    (void)state;
+    enum { N = 3, TURNS = 90 };
+    struct job jobs[N] = {0}, left = {.deferred.run = job_run};
+    struct alarm_clock alarms[N] = {0};
+    static struct ear listeners[N];
+    int pipes[N][2];
+    loop_set_share(loop, 1);
+    for (int i = 0; i < N; i++) {
+        jobs[i] = (struct job){.deferred.run = job_run};
+        loop_defer(loop, &jobs[i].deferred);
+        if (i == 1) loop_defer(loop, &left.deferred);
+        alarms[i] = (struct alarm_clock){.timer.fire = alarm_fire};
+        alarm_set(&alarms[i], loop_now_ms(loop) - 10);
+        assert_int_equal(pipe(pipes[i]), 0);
+        assert_int_equal(write(pipes[i][1], "x", 1), 1);
+        listeners[i] = (struct ear){.watch = {pipes[i][0], ear_ready}};
+        assert_int_equal(loop_add(loop, &listeners[i].watch, EPOLLIN), 0);
+    }
+    int done = 0, rung = 0;
+    for (int turn = 0; turn < TURNS; turn++) {
+        loop_spent_clear(loop);
+        loop_turn(loop, false);
+        const struct spent *spent = loop_spent(loop);
+        assert_true(spent[LOOP_EVENTS].count + spent[LOOP_TIMERS].count + spent[LOOP_DEFERRED].count <= 1);
+        if (done < N && jobs[done].count) done++;
+        if (rung < N && alarms[rung].count) rung++;
+        for (int i = done; i < N; i++) assert_int_equal(jobs[i].count, 0);
+        for (int i = rung; i < N; i++) assert_int_equal(alarms[i].count, 0);
+        if (done == 1) loop_undefer(loop, &left.deferred); /* while it waits for a turn */
+    }
+    assert_int_equal(done, N);
+    assert_int_equal(rung, N);
+    assert_int_equal(left.count, 0);
+    int least = listeners[0].count, most = least;
+    for (int i = 0; i < N; i++) {
+        if (listeners[i].count < least) least = listeners[i].count;
+        if (listeners[i].count > most) most = listeners[i].count;
+        loop_del(loop, &listeners[i].watch);
+        close(pipes[i][0]), close(pipes[i][1]);
+    }
+    assert_true(least >= TURNS / N / N - 3 && most - least <= 1);
+}
+
 /* --- waking --- */
 
 struct inbox {
@@ -323,6 +370,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_stale_events_never_fire, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_add_fails_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deferred, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_shares, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_wake_is_lost, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
