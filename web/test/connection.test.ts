@@ -122,6 +122,15 @@ describe('framing', () => {
     expect(two.saved()).toBeUndefined();
   });
 
+  it('counts for a reload what came in, though the server has not asked', async () => {
+    const { socket, saved, server, got } = await bound();
+    expect(saved()).toMatchObject({ h: 0 });
+    const from = `ben@${server.domain}/there`;
+    socket.pushRaw(write(x('message', { xmlns: NS.client, from, type: 'chat', id: 'm1' }, x('body', {}, 'hello'))));
+    await until(() => saved()?.h === 1, 'the count');
+    expect(got).toHaveLength(1);
+  });
+
   it('declares a namespace on every frame', async () => {
     const { server, text } = await bound();
     text('m1');

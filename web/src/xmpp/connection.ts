@@ -64,6 +64,8 @@ const STABLE_MS = 10_000;
 
 /** How long to wait before asking once more for an acknowledgement that does not come. */
 const ACK_AGAIN_MS = 2_000;
+/** What came in is counted for a reload so soon. */
+const SAVE_MS = 100;
 
 /** Stream errors after which trying again would only repeat the error. */
 const FINAL = new Set(['conflict', 'host-unknown', 'host-gone', 'unsupported-version']);
@@ -81,6 +83,7 @@ export class Connection extends Emitter<Events> {
   private requested = false;
   private sentSince = false;
   private ackTimer: ReturnType<typeof setTimeout> | undefined;
+  private saveTimer: ReturnType<typeof setTimeout> | undefined;
   private quietTimer: ReturnType<typeof setTimeout> | undefined;
   private answerTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -233,10 +236,19 @@ export class Connection extends Emitter<Events> {
     if (this.stream !== stream) return;
     this.heard();
     if (isStanza(el)) {
-      if (el.name === 'iq' && this.ownPing(el)) this.sm.received(undefined);
-      else this.sm.received(this.handler(el));
+      const own = el.name === 'iq' && this.ownPing(el);
+      void this.sm.received(own ? undefined : this.handler(el)).then(() => this.saveSoon());
     } else if (el.ns === NS.sm) this.receiveSm(stream, el);
     // Features after SASL2 have nothing to say that was not known.
+  }
+
+  /** The server asks seldom. After a reload it would send again, and we would do again, all that it has not asked about. */
+  private saveSoon(): void {
+    if (this.saveTimer !== undefined || !this.stream || !this.sm.resumable) return;
+    this.saveTimer = setTimeout(() => {
+      this.saveTimer = undefined;
+      if (this.sm.resumable) void this.options.save(this.sm.saved()).catch(() => {});
+    }, SAVE_MS);
   }
 
   private receiveSm(stream: Stream, el: El): void {
@@ -351,7 +363,8 @@ export class Connection extends Emitter<Events> {
     clearTimeout(this.retryTimer);
     clearTimeout(this.answerTimer);
     clearTimeout(this.ackTimer);
-    this.answerTimer = this.ackTimer = undefined;
+    clearTimeout(this.saveTimer);
+    this.answerTimer = this.ackTimer = this.saveTimer = undefined;
   }
 
   /** Whoever waits for an acknowledgement of the old session waits in vain: the outbox sends again. */

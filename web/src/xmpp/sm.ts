@@ -73,11 +73,11 @@ export class StreamManagement {
     this.queue.push({ frame, id });
   }
 
-  /** A stanza came in; `done` settles when it is processed. */
-  received(done: Promise<unknown> | undefined): void {
+  /** A stanza came in; `done` settles when it is processed. What is returned settles when it counts. */
+  received(done: Promise<unknown> | undefined): Promise<void> {
     if (!done && this.pending === 0) {
       this.h = (this.h + 1) % WRAP;
-      return;
+      return this.tail;
     }
     const epoch = this.epoch;
     this.pending++;
@@ -86,6 +86,7 @@ export class StreamManagement {
       this.pending--;
       this.h = (this.h + 1) % WRAP;
     });
+    return this.tail;
   }
 
   /** The server has handled `h` of ours; returns the ones newly acknowledged. Throws when it claims more than was sent. */
