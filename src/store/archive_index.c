@@ -24,7 +24,7 @@
 #include "base/log.h"
 #include "base/map.h"
 
-#define LATE_ROWS_MAX 100000 /* in all buckets: 5 MB, and a second's work after a crash */
+#define LATE_ROWS_MAX 200000 /* in all buckets: 10 MB, and two seconds of work after a crash */
 #define BUCKET_ROWS_MAX 512  /* a bucket is searched from end to end */
 #define BUCKET_ACCOUNTS 4    /* neighbours in number are neighbours on pages */
 
