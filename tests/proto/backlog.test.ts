@@ -61,11 +61,12 @@ test('many sessions without a connection: the account as a whole is bounded, and
   }
   const awake = await stage.signIn(a, { resource: 'awake', sm: true, presence: true });
   for (const c of asleep) c.kill();
-  await awake.settle(bob);
+  const sessions = async () => (await stage.server.ctl(['sessions', a.jid])).split('\n').filter((l) => l.includes(a.jid));
+  await expect.poll(async () => (await sessions()).filter((l) => l.includes('hibernating')).length, { timeout: 10_000 }).toBe(4);
   await tell(bob, a.jid, 0, 15); // four times 15 is more than 75, with the presences
   await awake.until(() => ids(awake).length === 15, 'all messages');
   await awake.ping();
-  const left = (await stage.server.ctl(['sessions', a.jid])).split('\n').filter((line) => line.includes(a.jid));
+  const left = await sessions();
   expect(left.some((line) => line.includes('/awake'))).toBe(true);
   expect(left.length).toBeGreaterThan(1);
   expect(left.length).toBeLessThan(5);
