@@ -271,7 +271,9 @@ static int claim_run(struct db *db, struct store_job *job) {
     if (u->method == HTTP_PUT && (err = blob_restart(u->writer))) return err;
     u->offset = blob_offset(u->writer);
     bool fits = u->method == HTTP_PUT || (u->asked == u->offset && u->length <= (uint64_t)u->row.size - u->offset);
-    return u->method == HTTP_HEAD || !fits ? 0 : blob_catch_up(u->writer);
+    if (u->method == HTTP_HEAD || !fits) return 0;
+    err = blob_room(u->writer, (uint64_t)u->row.size - u->offset);
+    return err ? err : blob_catch_up(u->writer);
 }
 
 static void on_claimed(struct turn *turn, struct upload *u, int err) {

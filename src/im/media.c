@@ -147,7 +147,8 @@ int media_new(struct server *server, struct media **out) {
     media->server = server;
     struct arena *arena = arena_new();
     unsigned deleted = 0;
-    int err = blobs_open(arena_printf(arena, "%.*s/files", STR_FMT(server->options.data_dir)), &media->blobs);
+    int err = blobs_open(arena_printf(arena, "%.*s/files", STR_FMT(server->options.data_dir)),
+                         (uint64_t)server->options.disk_reserve, &media->blobs);
     if (!err) err = blobs_sweep(media->blobs, is_owned, store_db(server->store), &deleted);
     if (err) LOG(LOG_ERROR, "files-not-opened", F_ERR("error", err));
     if (deleted) LOG(LOG_INFO, "files-swept", F_INT("deleted", deleted));

@@ -166,6 +166,8 @@ static const struct conf_option limit_options[] = {
     LIMIT_T("slot_time", slot_ms, "1h", SECOND, 30 * 24 * (int64_t)HOUR,
             "How long leave to upload lasts when it is not used, and a broken upload when it is not resumed."),
     LIMIT_T("file_age", file_age_ms, "0", 0, 100 * 365 * 24 * (int64_t)HOUR, "How long files are kept; 0: for good."),
+    LIMIT_B("disk_reserve", disk_reserve, "128M", 0, 1024 * 1024 * 1024 * (int64_t)MIB,
+            "Bytes of the disk that uploads leave free, so that the database can always write."),
     END_OF_TABLE,
 };
 

@@ -45,7 +45,7 @@ struct options {
     int64_t directed, mam_page;
     int64_t failures_per_minute, registrations_per_hour, registrations_total_per_hour;
     int64_t idle_accounts_ms;
-    int64_t file_bytes, profile_bytes, media_quota, slots_per_hour, slot_ms, file_age_ms;
+    int64_t file_bytes, profile_bytes, media_quota, slots_per_hour, slot_ms, file_age_ms, disk_reserve;
     /* [debug] */
     bool relay;
     struct str trace;

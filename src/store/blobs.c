@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ enum { NAME_LEN = 22, CATCH_UP_BYTES = 8 << 20, PIECE_BYTES = 65536 };
 
 struct blobs {
     int dir, open; /* the folders */
+    uint64_t reserve;
     pthread_mutex_t lock;
     struct map writers; /* name -> the one that may write */
 };
@@ -94,10 +96,11 @@ static int folder_open(int at, const char *name, int *out) {
     return 0;
 }
 
-int blobs_open(struct str dir, struct blobs **out) {
+int blobs_open(struct str dir, uint64_t reserve, struct blobs **out) {
     struct blobs *b = calloc(1, sizeof *b);
     CHECK(b != NULL);
     b->dir = b->open = -1;
+    b->reserve = reserve;
     pthread_mutex_init(&b->lock, NULL);
     char path[4096];
     int err = dir.len < sizeof path ? 0 : ERR_INVALID;
@@ -221,6 +224,14 @@ int blob_catch_up(struct blob_writer *w) {
     return err ? err : w->hashed < w->offset;
 }
 
+int blob_room(struct blob_writer *w, uint64_t more) {
+    struct statvfs fs;
+    if (more == 0) return 0;
+    if (fstatvfs(w->blobs->dir, &fs)) return error_of(errno);
+    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize, reserve = w->blobs->reserve;
+    return free_bytes < reserve || free_bytes - reserve < more ? ERR_FULL : 0;
+}
+
 static int piece_write(struct blob_writer *w, struct str bytes) {
     while (bytes.len > 0) {
         ssize_t n = pwrite(w->fd, bytes.p, bytes.len, (off_t)w->offset);
@@ -237,7 +248,8 @@ static int piece_write(struct blob_writer *w, struct str bytes) {
 int blob_append(struct blob_writer *w, struct str bytes) {
     CHECK(w->hashed == w->offset);
     pthread_mutex_lock(&w->lock);
-    int err = w->lost || w->found ? ERR_CLOSED : piece_write(w, bytes);
+    int err = w->lost || w->found ? ERR_CLOSED : blob_room(w, bytes.len);
+    if (!err) err = piece_write(w, bytes);
     pthread_mutex_unlock(&w->lock);
     return err;
 }

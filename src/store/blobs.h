@@ -18,8 +18,8 @@
 
 struct blobs;
 
-/* Makes the folders that are missing. */
-int blobs_open(struct str dir, struct blobs **out);
+/* Makes the folders that are missing. reserve: bytes of the file system that stay free for others (the database). */
+int blobs_open(struct str dir, uint64_t reserve, struct blobs **out);
 void blobs_close(struct blobs **blobs); /* nobody writes any more */
 
 /* --- writing: any thread, one call at a time for a writer --- */
@@ -33,6 +33,8 @@ int blob_claim(struct blobs *blobs, struct str name, struct blob_writer **out);
 uint64_t blob_offset(const struct blob_writer *w); /* bytes held */
 /* After a claim of something half-written its bytes are read again for the hash, some at a time. 1: call again; 0: done. */
 int blob_catch_up(struct blob_writer *w);
+/* So many bytes more would leave the reserve alone, as things are; ERR_FULL: not so. Nothing is set aside: appends look again. */
+int blob_room(struct blob_writer *w, uint64_t more);
 /* On failure (ERR_FULL, ERR_IO, ERR_CLOSED) some of it may have been appended: blob_offset says. */
 int blob_append(struct blob_writer *w, struct str bytes);
 /* From the first byte again. ERR_EXISTS: it is sealed. */

@@ -20,7 +20,7 @@ static int setup(void **state) {
     if (!mkdtemp(dir)) return -1;
     char path[80];
     snprintf(path, sizeof path, "%s/files", dir);
-    return blobs_open(str_c(path), &blobs);
+    return blobs_open(str_c(path), 0, &blobs);
 }
 
 static int teardown(void **state) {
@@ -153,6 +153,27 @@ static void test_disk_full(void **state) {
     blob_release(&w);
 }
 
+/* More than the file system has: what is not there is not taken. */
+static void test_reserve(void **state) {
+    (void)state;
+    struct blobs *careful;
+    char path[80];
+    snprintf(path, sizeof path, "%s/careful", dir);
+    assert_int_equal(blobs_open(str_c(path), (uint64_t)1 << 60, &careful), 0);
+    struct blob_writer *w;
+    assert_int_equal(blob_claim(careful, ONE, &w), 0);
+    assert_int_equal(blob_room(w, 1), ERR_FULL);
+    assert_int_equal(blob_room(w, 0), 0);
+    assert_int_equal(blob_append(w, STR("abc")), ERR_FULL);
+    assert_int_equal(blob_offset(w), 0);
+    blob_release(&w);
+    blobs_close(&careful);
+    assert_int_equal(blob_claim(blobs, ONE, &w), 0);
+    assert_int_equal(blob_room(w, 1), 0);
+    assert_int_equal(blob_room(w, (uint64_t)1 << 60), ERR_FULL);
+    blob_release(&w);
+}
+
 static bool owned(void *arg, struct str name) {
     (void)arg;
     return str_eq(name, ONE);
@@ -190,7 +211,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         with_blobs(test_write_and_read), with_blobs(test_resume),    with_blobs(test_taken_over),
         with_blobs(test_sealed_again),   with_blobs(test_disk_full), with_blobs(test_sweep),
-        with_blobs(test_names),
+        with_blobs(test_names),          with_blobs(test_reserve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@ export * from './archive.ts';
 export * from './ca.ts';
 export * from './client.ts';
 export * from './disk.ts';
+export * from './files.ts';
 export * from './login.ts';
 export * from './match.ts';
 export * from './persistent.ts';
