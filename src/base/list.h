@@ -31,6 +31,20 @@ static inline void list_prepend(struct link *head, struct link *l) {
     list_append(head->next, l);
 }
 
+/* All that the ring of `from` holds, at the end of the ring that `head` heads; `from` is empty then. */
+static inline void list_append_all(struct link *head, struct link *from) {
+    if (list_empty(from)) return;
+    from->next->prev = head->prev;
+    head->prev->next = from->next;
+    from->prev->next = head;
+    head->prev = from->prev;
+    list_init(from);
+}
+
+static inline void list_prepend_all(struct link *head, struct link *from) {
+    list_append_all(head->next, from);
+}
+
 /* Harmless on an unlinked link. */
 static inline void list_remove(struct link *l) {
     l->prev->next = l->next;

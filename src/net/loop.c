@@ -265,15 +265,6 @@ static void wheel_spread(struct loop *loop) {
     }
 }
 
-/* What is in `from` comes before what is in `to`. */
-static void list_move_front(struct link *to, struct link *from) {
-    while (!list_empty(from)) {
-        struct link *last = from->prev;
-        list_remove(last);
-        list_prepend(to, last);
-    }
-}
-
 static void loop_run_timers(struct loop *loop) {
     uint64_t target = (uint64_t)(loop->now_ms - loop->base_ms) / TICK_MS;
     for (uint64_t next; (next = wheel_next(loop)) <= target;) {
@@ -297,7 +288,7 @@ static void loop_run_timers(struct loop *loop) {
         timer->fire(timer, loop->now_ms);
         goes_on = loop_step_end(loop, &loop->spent[LOOP_TIMERS]);
     }
-    list_move_front(&loop->overdue, &due);
+    list_prepend_all(&loop->overdue, &due);
 }
 
 /* --- deferred work --- */
@@ -316,11 +307,6 @@ bool loop_has_deferred(const struct loop *loop) {
     return !list_empty(&loop->deferred);
 }
 
-static void list_move_all(struct link *to, struct link *from) {
-    struct link *link;
-    while ((link = list_pop(from))) list_append(to, link);
-}
-
 /* What a deferred asks for another one runs in this turn, what it asks for itself in the next; so does what is left
  * after some rounds. */
 static void loop_run_deferred(struct loop *loop) {
@@ -329,7 +315,7 @@ static void loop_run_deferred(struct loop *loop) {
     struct link round, *link;
     list_init(&round);
     for (int pass = 0; goes_on && pass < DEFER_PASSES_MAX && !list_empty(&loop->deferred); pass++) {
-        list_move_all(&round, &loop->deferred);
+        list_append_all(&round, &loop->deferred);
         while (goes_on && (link = list_pop(&round))) {
             struct loop_deferred *deferred = CONTAINER_OF(link, struct loop_deferred, link);
             loop->running = deferred;
@@ -337,9 +323,9 @@ static void loop_run_deferred(struct loop *loop) {
             loop->running = NULL;
             goes_on = loop_step_end(loop, &loop->spent[LOOP_DEFERRED]);
         }
-        list_move_front(&loop->deferred, &round);
+        list_prepend_all(&loop->deferred, &round);
     }
-    list_move_all(&loop->deferred, &loop->deferred_next);
+    list_append_all(&loop->deferred, &loop->deferred_next);
 }
 
 /* --- sleeping and the turn --- */
