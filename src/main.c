@@ -106,7 +106,8 @@ static int program_store(struct program *p) {
         return ERR_IO;
     }
     struct str path = arena_printf(p->arena, "%.*s/confab.db", STR_FMT(dir));
-    struct store_options options = {.db = {.path = path.p}, .readers = 2, .waiting_max = (uint64_t)o->store_waiting};
+    struct store_options options = {
+        .db = {.path = path.p, .lock_ms = (int)o->lock_ms}, .readers = 2, .waiting_max = (uint64_t)o->store_waiting};
 #ifdef CONFAB_FAULTS
     options.db.vfs = vfs_shim_from_environment();
     options.db.sync_off = getenv("CONFAB_FAULT_SYNC_OFF") != NULL;

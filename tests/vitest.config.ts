@@ -1,7 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
+// Limits end a hang and judge no speed: what does not come at all is a failure, not what comes late on a busy machine.
+// proto/harness/client.ts has the one for a single wait, which ends long before these and says what was waited for.
+const limits = {
+  testTimeout: 240_000,
+  hookTimeout: 240_000,
+  expect: { poll: { timeout: 40_000, interval: 40 } },
+};
+
 export default defineConfig({
   test: {
+    // A server that is broken altogether need not fail every dialogue.
+    bail: 40,
     reporters: ['default'],
     // Each file of dialogues starts a server of its own, so the number of workers is the number of servers alive at once.
     maxWorkers: Number(process.env.CONFAB_WORKERS ?? 2),
@@ -10,17 +20,14 @@ export default defineConfig({
         test: {
           name: 'proto',
           include: ['proto/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...limits,
         },
       },
       {
         test: {
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          expect: { poll: { timeout: 15_000, interval: 40 } },
+          ...limits,
           // A browser is heavy: one at a time.
           poolOptions: { forks: { singleFork: true } },
         },

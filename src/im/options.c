@@ -173,6 +173,8 @@ static const struct conf_option limit_options[] = {
 
 static const struct conf_option debug_options[] = {
     YES_NO("debug", "relay", relay, "no", "Leave connections at their gate and relay, as between nodes (for tests)."),
+    {"debug", "lock_time", CONF_DURATION, AT(lock_ms), "10s", SECOND, HOUR, NULL,
+     "How long a write waits for a lock that another program holds on the database, before it fails.", false},
     TEXT("debug", "trace", trace, "", "Address whose stanzas are logged from the start."),
     END_OF_TABLE,
 };

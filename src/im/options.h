@@ -48,6 +48,7 @@ struct options {
     int64_t file_bytes, profile_bytes, media_quota, slots_per_hour, slot_ms, file_age_ms, disk_reserve;
     /* [debug] */
     bool relay;
+    int64_t lock_ms;
     struct str trace;
 };
 

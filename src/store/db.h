@@ -20,6 +20,7 @@ struct db_options {
     bool sync_off;             /* tests/faults only: synchronous=OFF, to prove that the power-cut test notices */
     const char *vfs;           /* NULL: the default; tests give their shim's name */
     uint32_t checkpoint_pages; /* how long a log db_tidy lets be; 0: the default */
+    int lock_ms;               /* how long somebody else's lock is waited for; 0: the default */
 };
 
 int db_open(const struct db_options *options, struct db **out);

@@ -89,7 +89,7 @@ static int log_grew(void *arg, sqlite3 *handle, const char *schema, int pages) {
 static int db_configure(struct db *db, const struct db_options *options) {
     char sql[256];
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    sqlite3_busy_timeout(db->handle, options->lock_ms ? options->lock_ms : BUSY_TIMEOUT_MS);
     snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;",
              options->read_only ? CACHE_KIB_READER : CACHE_KIB_WRITER);
     int err = db_script(db, sql);

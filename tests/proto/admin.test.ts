@@ -151,9 +151,12 @@ describe('looking', () => {
     await expect.poll(() => traced().length).toBeGreaterThanOrEqual(2);
     for (const line of traced()) expect(line).toContain(alice.jid);
     await ctl('trace', alice.jid, 'off');
-    const n = traced().length;
-    await one.ping();
-    expect(traced().length).toBe(n);
+    await one.iq('get', `<query xmlns='urn:example:not-traced'/>`, stage.domain);
+    // The log is read as it comes: what was logged before this has come with it.
+    await ctl('trace', bob.jid, 'on');
+    await two.ping();
+    await expect.poll(() => traced().filter((l) => l.includes(bob.jid)).length).toBeGreaterThan(0);
+    expect(stage.server.log).not.toContain('not-traced');
   });
 });
 

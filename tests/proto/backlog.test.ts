@@ -61,8 +61,9 @@ test('many sessions without a connection: the account as a whole is bounded, and
   }
   const awake = await stage.signIn(a, { resource: 'awake', sm: true, presence: true });
   for (const c of asleep) c.kill();
-  const sessions = async () => (await stage.server.ctl(['sessions', a.jid])).split('\n').filter((l) => l.includes(a.jid));
-  await expect.poll(async () => (await sessions()).filter((l) => l.includes('hibernating')).length, { timeout: 10_000 }).toBe(4);
+  const sessions = async () =>
+    (await stage.server.ctl(['sessions', a.jid])).split('\n').filter((l) => l.includes(a.jid));
+  await expect.poll(async () => (await sessions()).filter((l) => l.includes('hibernating')).length).toBe(4);
   await tell(bob, a.jid, 0, 15); // four times 15 is more than 75, with the presences
   await awake.until(() => ids(awake).length === 15, 'all messages');
   await awake.ping();

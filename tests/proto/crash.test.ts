@@ -80,7 +80,7 @@ test(
     }
     for (const p of everybody) p.client.kill();
   },
-  60_000 + ROUNDS * 20_000,
+  300_000 + ROUNDS * 20_000,
 );
 
 test('without a kill, cuts of the network alone: each message arrives exactly once', async () => {
@@ -99,15 +99,11 @@ test('without a kill, cuts of the network alone: each message arrives exactly on
   }
   await Promise.all([one.finish(), two.finish()]);
   await one.client.ping();
-  await two.client.until(
-    () => {
-      one.takeIn();
-      two.takeIn();
-      return two.delivered.length >= one.sent.length && one.delivered.length >= two.sent.length;
-    },
-    'everything to be delivered',
-    15_000,
-  );
+  await two.client.until(() => {
+    one.takeIn();
+    two.takeIn();
+    return two.delivered.length >= one.sent.length && one.delivered.length >= two.sent.length;
+  }, 'everything to be delivered');
   expect(two.delivered.map((d) => d.id)).toEqual(one.sent);
   expect(one.delivered.map((d) => d.id)).toEqual(two.sent);
   expect(one.resumptions + two.resumptions).toBe(6);

@@ -4,13 +4,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Client, useServer, x } from './harness/index.ts';
+import { type Client, eventually, inTime, useServer, x } from './harness/index.ts';
 
 const UPLOAD = 'urn:xmpp:http:upload:0';
 const PURPOSE = 'urn:xmpp:http:upload:purpose:0';
+const SLOT_MS = 2000;
 const stage = useServer({
   media: { types: 'image/* text/plain', public_url: 'https://cdn.example/media/' },
-  limits: { slot_time: '2s', file_age: '3s', slots_per_hour: '3', profile_size: '100', rates: 'yes' },
+  limits: { slot_time: `${SLOT_MS / 1000}s`, file_age: '3s', slots_per_hour: '3', profile_size: '100', rates: 'yes' },
 });
 
 const ask = (c: Client, type: string, size = 3, inner = '') =>
@@ -48,14 +49,6 @@ async function slot(c: Client, inner = ''): Promise<{ put: string; get: string }
   return { put: new URL(el.at('put').need('url')).pathname, get: new URL(get).pathname.replace('/media/', '/') };
 }
 
-async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const end = performance.now() + 15_000;
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error('waited in vain');
-    await new Promise((r) => setTimeout(r, 50));
-  }
-}
-
 function stored(id: string): boolean {
   const files = join(stage.server.dir, 'data', 'files');
   return readdirSync(files).some((folder) => existsSync(join(files, folder, id)));
@@ -80,27 +73,30 @@ test('so many an hour', async () => {
 });
 
 test('a slot that is not used goes, with what it holds', async () => {
-  const [alice] = await stage.cast('alice');
-  const s = await slot(alice);
-  const id = s.get.split('/')[2]!;
-  const part = await patch(s.put, 'ab');
-  expect(part).toBe(204);
-  expect(stored(id)).toBe(true);
+  const [s, id] = await inTime(SLOT_MS, async () => {
+    const [alice] = await stage.cast('alice');
+    const s = await slot(alice);
+    const id = s.get.split('/')[2]!;
+    expect(await patch(s.put, 'ab')).toBe(204);
+    expect(stored(id)).toBe(true);
+    return [s, id] as const;
+  });
   await eventually(() => !stored(id));
   expect((await request(s.put, 'HEAD')).status).toBe(404);
 });
 
 test('files go by age, those of a profile do not, and ephemeral ones earlier', async () => {
-  const [alice] = await stage.cast('alice');
-  const soon = new Date(Date.now() + 3000).toISOString();
-  const [old, profile, ephemeral] = [
-    await slot(alice),
-    await slot(alice, `<profile xmlns='${PURPOSE}'/>`),
-    await slot(alice, x`<ephemeral xmlns='${PURPOSE}' expire-before='${soon}'/>`),
-  ];
-  for (const s of [old, profile, ephemeral]) expect((await request(s.put, 'PUT', 'abc')).status).toBe(201);
-  expect((await request(profile.get, 'GET')).caching).toBe('public, max-age=31536000, immutable');
-  expect(Number(/max-age=(\d+)/.exec((await request(old.get, 'GET')).caching)![1])).toBeLessThanOrEqual(3);
+  const { old, profile, ephemeral, soon } = await inTime(SLOT_MS, async () => {
+    const [alice] = await stage.cast('alice');
+    const soon = new Date(Date.now() + 3000).toISOString();
+    const old = await slot(alice);
+    const profile = await slot(alice, `<profile xmlns='${PURPOSE}'/>`);
+    const ephemeral = await slot(alice, x`<ephemeral xmlns='${PURPOSE}' expire-before='${soon}'/>`);
+    for (const s of [old, profile, ephemeral]) expect((await request(s.put, 'PUT', 'abc')).status).toBe(201);
+    expect((await request(profile.get, 'GET')).caching).toBe('public, max-age=31536000, immutable');
+    expect(Number(/max-age=(\d+)/.exec((await request(old.get, 'GET')).caching)![1])).toBeLessThanOrEqual(3);
+    return { old, profile, ephemeral, soon };
+  });
   await eventually(async () => (await request(ephemeral.get, 'GET')).status === 404);
   expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(soon));
   await eventually(async () => (await request(old.get, 'GET')).status === 404);

@@ -3,8 +3,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { authenticate, Lock, loginLegacy, NS, negotiate, sasl1, sql, useServer, x } from './harness/index.ts';
 
-const stage = useServer({ limits: { idle_accounts_time: '1s' } });
-const PATIENCE_MS = 15_000;
+const stage = useServer({ limits: { idle_accounts_time: '1s' }, debug: { lock_time: '10m' } });
 
 let undo = '';
 let lock: Lock | undefined;
@@ -96,7 +95,7 @@ describe('contacts', () => {
     expect(rows('owed')).toBe(3);
     repair();
     const got = [];
-    for (let i = 0; i < 3; i++) got.push(await bob.nextElement('a presence', PATIENCE_MS));
+    for (let i = 0; i < 3; i++) got.push(await bob.nextElement('a presence'));
     expect(got.map((el) => el.attr('type'))).toEqual(['subscribe', 'unsubscribe', 'subscribe']);
     expect(got[2]!.child('status')?.text).toBe('please');
     await bob.settle(alice);
@@ -152,7 +151,7 @@ describe('an account that cannot be loaded', () => {
     await loginLegacy(bob, b);
     await stage.available(bob);
     for (const id of ['m1', 'm3']) await bob.pick(x`<message type='chat' id='${id}'/>`);
-    await bob.pick(x`<presence type='subscribe' from='${a.jid}'/>`, PATIENCE_MS);
+    await bob.pick(x`<presence type='subscribe' from='${a.jid}'/>`);
     const rest = await bob.settle(again);
     expect(rest.filter((el) => el.name === 'message')).toEqual([]);
   });

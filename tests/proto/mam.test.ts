@@ -271,7 +271,7 @@ describe('pages', () => {
     const n = 620;
     for (let i = 0; i < n; i++)
       alice.sends`<message to='${bob.bare}' type='chat' id='l${i}'><body>${i}</body></message>`;
-    await bob.until(() => bob.inbox.length === n, 'all messages', 20_000);
+    await bob.until(() => bob.inbox.length === n, 'all messages');
     const all = await everything(bob);
     expect(bodies(all)).toEqual(Array.from({ length: n }, (_, i) => String(i)));
     const big = await page(bob, { max: 100_000 });

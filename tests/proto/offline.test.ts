@@ -217,8 +217,8 @@ describe('kept for later', () => {
     const sender = whom === 'oneself' ? alice : bob;
     alice.send('<presence/>');
     sender.sends`<message to='${alice}' type='chat' id='live'><body>live</body></message>`;
-    await alice.until(() => alice.history.some((e) => e.attr('id') === 'live'), 'the live message', 10_000);
-    await alice.until(() => alice.history.filter((e) => e.name === 'message').length > n, 'all of them', 10_000);
+    await alice.until(() => alice.history.some((e) => e.attr('id') === 'live'), 'the live message');
+    await alice.until(() => alice.history.filter((e) => e.name === 'message').length > n, 'all of them');
     const got = alice.history.filter((e) => e.name === 'message').map((e) => e.child('body')?.text);
     expect(got).toEqual([...Array.from({ length: n }, (_, i) => String(i)), 'live']);
   });
@@ -242,7 +242,7 @@ describe('kept for later', () => {
     for (let i = 0; i < n; i++) bob.sends`<message to='${a.jid}' type='chat' id='n${i}'><body>${i}</body></message>`;
     await bob.allAcked();
     const alice = await stage.signIn(a, { presence: true });
-    await alice.until(() => alice.history.filter((e) => e.name === 'message').length >= n, 'all of them', 10_000);
+    await alice.until(() => alice.history.filter((e) => e.name === 'message').length >= n, 'all of them');
     // A message that comes live in the middle must not overtake them.
     expect(await flood(alice)).toEqual(Array.from({ length: n }, (_, i) => String(i)));
   });

@@ -67,13 +67,17 @@ describe('confabctl', () => {
     await stage.server.ctl(['trace', alice.jid, 'on']);
     const a = await stage.signIn(alice);
     const b = await stage.signIn(bob);
-    a.send(x`<message to='${a.jid}' type='headline' id='traced'/>`);
+    a.send(x`<message to='${a.jid}' type='headline' id='shown'/>`);
     b.send(x`<message to='${b.jid}' type='headline' id='untraced'/>`);
-    await a.pick("<message type='headline' id='traced'/>");
+    await a.pick("<message type='headline' id='shown'/>");
     await b.pick("<message type='headline' id='untraced'/>");
     await stage.server.ctl(['trace', alice.jid, 'off']);
     await a.ping();
-    expect(stage.server.log).toContain('traced');
+    // The log is read as it comes: what was logged before this has come with it.
+    await stage.server.ctl(['trace', bob.jid, 'on']);
+    b.send(x`<message to='${b.jid}' type='headline' id='after'/>`);
+    await expect.poll(() => stage.server.log).toMatch(/event=trace .*after/);
+    expect(stage.server.log).toContain('shown');
     expect(stage.server.log).not.toContain('untraced');
     expect(stage.server.log).not.toContain(alice.password);
   });

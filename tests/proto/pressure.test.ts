@@ -1,11 +1,11 @@
 // A disk that does not keep up: who produces too much is no longer read, others go on, and all is done in the end.
 
 import { afterEach, expect, test } from 'vitest';
-import { type Client, Lock, NS, useServer, x } from './harness/index.ts';
+import { type Client, DEADLINE_MS, Lock, NS, useServer, x } from './harness/index.ts';
 
 const KIB = 1024;
-const stage = useServer({ limits: { session_waiting: '64k', store_waiting: '256k' } });
-const PATIENCE_MS = 15_000;
+// What waits for a lock must not fail before the test lets it go, however slow the machine is.
+const stage = useServer({ limits: { session_waiting: '64k', store_waiting: '256k' }, debug: { lock_time: '10m' } });
 
 let lock: Lock | undefined;
 afterEach(async () => {
@@ -17,12 +17,15 @@ async function waitingBytes(): Promise<number> {
   return Number(/waiting_bytes=(\d+)/.exec(await stage.server.ctl(['stats']))![1]);
 }
 
-/** How much waits when no more comes to it: the server has read all that it wants to. */
-async function atRest(): Promise<number> {
+/** How much waits when no more comes to it, more than so many bytes: the server has read all that it wants to. */
+async function atRest(least: number): Promise<number> {
   let last = -1;
+  const end = performance.now() + DEADLINE_MS;
   for (let same = 0; same < 5; ) {
+    if (performance.now() > end)
+      throw new Error(`no more than ${last} bytes wait, or their number does not stand still`);
     const now = await waitingBytes();
-    same = now > 0 && now === last ? same + 1 : 0;
+    same = now > least && now === last ? same + 1 : 0;
     last = now;
   }
   return last;
@@ -36,7 +39,7 @@ function chatter(from: Client, to: Client, count: number): void {
 }
 
 async function hears(c: Client, from: Client, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await c.pick(x`<message type='chat' id='m${i}' from='${from}'/>`, PATIENCE_MS);
+  for (let i = 0; i < count; i++) await c.pick(x`<message type='chat' id='m${i}' from='${from}'/>`);
   const ids = c.history
     .filter((el) => el.name === 'message' && el.attr('from') === from.jid)
     .map((el) => el.attr('id'));
@@ -50,14 +53,12 @@ test('one session has its share of what waits; others are read', async () => {
   lock = await Lock.take(stage.server);
   chatter(alice, bob, 400);
   alice.sends`<iq type='get' id='after'><ping xmlns='${NS.ping}'/></iq>`;
-  const waiting = await atRest();
-  expect(waiting).toBeGreaterThan(32 * KIB);
-  expect(waiting).toBeLessThan(128 * KIB);
+  expect(await atRest(32 * KIB)).toBeLessThan(128 * KIB);
   await carol.ping();
   expect(pinged(alice)).toBe(false);
   await lock.release();
   await hears(bob, alice, 400);
-  await alice.pick("<iq id='after' type='result'/>", PATIENCE_MS);
+  await alice.pick("<iq id='after' type='result'/>");
   await alice.allAcked();
 });
 
@@ -68,11 +69,13 @@ test('all sessions together fill no more than the limit', async () => {
   const [bob] = await stage.castWith({ presence: true }, 'bob');
   lock = await Lock.take(stage.server);
   for (const s of senders) chatter(s, bob, 40);
-  expect(await atRest()).toBeLessThan(600 * KIB); /* what was on its way when the mark was passed comes on top */
+  expect(await atRest(128 * KIB)).toBeLessThan(
+    600 * KIB,
+  ); /* what was on its way when the mark was passed comes on top */
   await lock.release();
   for (const s of senders) await hears(bob, s, 40);
   for (const s of senders) await s.allAcked();
-}, 30_000);
+});
 
 test('changes of the roster are counted too, and all are made', async () => {
   const [alice, carol] = await stage.castWith({ roster: true }, 'alice', 'carol');
@@ -84,8 +87,8 @@ test('changes of the roster are counted too, and all are made', async () => {
   for (let i = 0; i < 20; i++) await carol.ping();
   expect(pinged(alice)).toBe(false);
   await lock.release();
-  await alice.pick("<iq id='after' type='result'/>", PATIENCE_MS);
-  for (let i = 0; i < 50; i++) await alice.pick(`<iq id='r${i}' type='result'/>`, PATIENCE_MS);
+  await alice.pick("<iq id='after' type='result'/>");
+  for (let i = 0; i < 50; i++) await alice.pick(`<iq id='r${i}' type='result'/>`);
 });
 
 test('who does not count is slowed as well, and leaves in order', async () => {
@@ -93,7 +96,7 @@ test('who does not count is slowed as well, and leaves in order', async () => {
   lock = await Lock.take(stage.server);
   chatter(alice, bob, 100);
   alice.sendClose();
-  expect(await atRest()).toBeLessThan(128 * KIB);
+  expect(await atRest(32 * KIB)).toBeLessThan(128 * KIB);
   await lock.release();
   await hears(bob, alice, 100);
   await alice.expectClosed();

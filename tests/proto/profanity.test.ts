@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, test } from 'vitest';
-import { type Account, makeCa, useServer, x } from './harness/index.ts';
+import { type Account, DEADLINE_MS, makeCa, useServer, x } from './harness/index.ts';
 
 const DOMAIN = 'chat.example';
 const ca = makeCa(DOMAIN);
@@ -55,7 +55,7 @@ class Profanity {
 
   /** A terminal tells nobody when it changes, so it is looked at again and again until the text is there. */
   async shows(text: RegExp): Promise<void> {
-    const deadline = performance.now() + 20_000;
+    const deadline = performance.now() + DEADLINE_MS;
     for (;;) {
       const screen = this.screen();
       if (text.test(screen)) return;
@@ -88,18 +88,15 @@ describe.skipIf(!installed).each(['force', 'legacy'] as const)('Profanity, TLS p
     const bob = await stage.signIn(b, { presence: true, transport: 'tls' });
     const profanity = new Profanity(a, policy);
     open.push(profanity);
-    await bob.pick(x`<presence from='${a.jid}/profanity'/>`, 20_000);
+    await bob.pick(x`<presence from='${a.jid}/profanity'/>`);
     await profanity.shows(new RegExp(`${b.name}`));
     bob.sends`<presence><show>away</show><status>lunch</status></presence>`;
     await profanity.shows(new RegExp(`${b.name}.*(away|lunch)`));
     profanity.type(`/msg ${b.jid} hello from a terminal`);
-    await bob.pick(
-      x`<message from='${a.jid}/profanity' type='chat'><body>hello from a terminal</body></message>`,
-      20_000,
-    );
+    await bob.pick(x`<message from='${a.jid}/profanity' type='chat'><body>hello from a terminal</body></message>`);
     bob.sends`<message to='${a.jid}/profanity' type='chat' id='r'><body>hello, terminal</body></message>`;
     await profanity.shows(/hello, terminal/);
     profanity.type('/quit');
-    await bob.pick(x`<presence from='${a.jid}/profanity' type='unavailable'/>`, 20_000);
+    await bob.pick(x`<presence from='${a.jid}/profanity' type='unavailable'/>`);
   });
 });

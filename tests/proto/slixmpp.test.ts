@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { type Account, makeCa, useServer, x } from './harness/index.ts';
+import { type Account, DEADLINE_MS, makeCa, useServer, x } from './harness/index.ts';
 
 const DOMAIN = 'chat.example';
 const ca = makeCa(DOMAIN);
@@ -52,7 +52,7 @@ class Slix {
 
   /** The first event that fits, taken out. */
   async sees(event: string, facts: Record<string, unknown> = {}): Promise<Happening> {
-    const deadline = performance.now() + 20_000;
+    const deadline = performance.now() + DEADLINE_MS;
     for (;;) {
       const at = this.events.findIndex((e) => e.event === event && Object.entries(facts).every(([k, v]) => e[k] === v));
       if (at >= 0) return this.events.splice(at, 1)[0]!;

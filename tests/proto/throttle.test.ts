@@ -38,7 +38,9 @@ describe('a sender', () => {
     for (let i = 0; i < 100; i++) alice.sends`<message to='${bob}' type='chat' id='t${i}'><body>${i}</body></message>`;
     carol.sends`<message to='${bob}' type='chat' id='polite'><body>x</body></message>`;
     await bob.pick(x`<message from='${carol}' type='chat' id='polite'/>`);
-    expect(bob.inbox.length).toBeLessThan(100);
+    expect(bob.history.filter((e) => e.name === 'message').findIndex((e) => e.attr('id') === 'polite')).toBeLessThan(
+      100,
+    );
   });
 });
 
@@ -81,7 +83,7 @@ describe('failed sign-ins', () => {
     // And from the very same address it works, too, if late.
     const late = await from('127.0.0.1', 'late');
     await negotiate(late);
-    const deadline = performance.now() + 40_000;
+    const deadline = performance.now() + 120_000;
     for (;;) {
       const outcome = await sasl1(late, alice.name, alice.password).catch(() => undefined);
       if (outcome?.name === 'success') break;

@@ -10,18 +10,18 @@ const path = (server: Server) => join(server.dir, 'data', 'confab.db');
 
 /** Runs statements; resolves to what they print. */
 export function sql(server: Server, statements: string): string {
-  const done = spawnSync('sqlite3', [path(server)], { input: `.timeout 5000\n${statements}\n`, encoding: 'utf8' });
+  const done = spawnSync('sqlite3', [path(server)], { input: `.timeout 60000\n${statements}\n`, encoding: 'utf8' });
   if (done.status !== 0 || done.stderr) throw new Error(`sqlite3: ${done.stderr}`);
   return done.stdout;
 }
 
-/** Nothing is written while it is held. The server waits ten seconds for a lock, then its writes fail. */
+/** Nothing is written while it is held. The server waits [debug] lock_time for a lock, then its writes fail. */
 export class Lock {
   private constructor(private readonly child: ChildProcessWithoutNullStreams) {}
 
   static async take(server: Server): Promise<Lock> {
     const child = spawn('sqlite3', [path(server)]);
-    child.stdin.write(".timeout 5000\nBEGIN IMMEDIATE;\nSELECT 'held';\n");
+    child.stdin.write(".timeout 60000\nBEGIN IMMEDIATE;\nSELECT 'held';\n");
     const [said] = (await once(child.stdout, 'data')) as [Buffer];
     if (!String(said).startsWith('held')) throw new Error(`the lock was not got: ${said}`);
     return new Lock(child);

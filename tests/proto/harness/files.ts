@@ -7,6 +7,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import type { Client } from './client.ts';
 import type { Stage } from './stage.ts';
+import { eventually } from './time.ts';
 import { x } from './xml.ts';
 
 export const UPLOAD = 'urn:xmpp:http:upload:0';
@@ -26,14 +27,6 @@ export interface Answer {
 export function slotXml(name: string, size: number | string, type?: string, inner = ''): string {
   const attr = type === undefined ? '' : x` content-type='${type}'`;
   return `${x`<request xmlns='${UPLOAD}' filename='${name}' size='${String(size)}'`}${attr}>${inner}</request>`;
-}
-
-export async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const end = performance.now() + 15_000;
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error('waited in vain');
-    await new Promise((r) => setTimeout(r, 20));
-  }
 }
 
 /** What goes up to and comes down from the server of that stage. */
@@ -110,9 +103,12 @@ export function filesOf(stage: Stage) {
     const socket = net.connect(stage.ports.http, '127.0.0.1');
     await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
     socket.write(head);
-    socket.write(part);
+    // Not before the kernel has all of it: what is still ours when we break off is lost.
+    await new Promise<void>((resolve) => socket.write(part, () => resolve()));
     await eventually(() => sizeOnDisk(s) >= held - 65536);
     socket.destroy();
+    // Nor is it asked for before: HEAD takes an upload over, and what comes after it is no longer taken.
+    await eventually(() => sizeOnDisk(s) === held);
     await eventually(async () => (await offset(s)) === held);
   }
 

@@ -90,7 +90,7 @@ export class Persistent {
         );
       }
       this.c.sendRaw(`<r xmlns='${NS.sm}'/>`);
-      await this.c.until(() => stop() || dead() || sm.unacked.length < window, 'acknowledgements', 30_000);
+      await this.c.until(() => stop() || dead() || sm.unacked.length < window, 'acknowledgements');
       this.takeIn();
       if (dead()) return false;
     }

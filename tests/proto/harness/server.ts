@@ -1,6 +1,6 @@
-// The server under test: a real process with a configuration and a data directory of its own, on ports that were free
-// a moment ago. CONFAB_EXTERNAL names a JSON file instead that describes a server that runs already (another
-// implementation, say, to see whether a dialogue is at fault or the server).
+// The server under test: a real process with a configuration, a data directory and ports of its own. CONFAB_EXTERNAL
+// names a JSON file instead that describes a server that runs already (another implementation, say, to see whether a
+// dialogue is at fault or the server).
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Ports } from './client.ts';
 import type { Account } from './login.ts';
+import { type HeldPorts, holdPorts } from './ports.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 // CONFAB_BUILD names a build directory, CONFABD the program itself.
@@ -23,27 +24,12 @@ export type Config = Record<string, Record<string, string>>;
 
 /** Cheap to compute on purpose: what is tested is the protocol, thousands of times. */
 const ITERATIONS = 4096;
-const START_DEADLINE_MS = Number(process.env.CONFAB_START_MS ?? 20_000);
+/** For a start and for an orderly end: as DEADLINE_MS, it ends a hang and judges nothing. */
+const START_DEADLINE_MS = Number(process.env.CONFAB_START_MS ?? 60_000);
 
 interface External extends Ports {
   /** A command whose %USER%, %DOMAIN% and %PASSWORD% are filled in. */
   readonly addUser: readonly string[];
-}
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as net.AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
-async function freePorts(n: number): Promise<number[]> {
-  const found = new Set<number>();
-  while (found.size < n) found.add(await freePort());
-  return [...found];
 }
 
 function toIni(config: Config): string {
@@ -69,6 +55,7 @@ export class Server {
   private child: ChildProcess | undefined;
   private external: External | undefined;
   private config: Config = {};
+  private held: HeldPorts | undefined;
 
   private constructor(private readonly more: Config) {}
 
@@ -86,7 +73,8 @@ export class Server {
   }
 
   private async choosePorts(): Promise<void> {
-    const [c2s, c2sTls, http, https] = (await freePorts(4)) as [number, number, number, number];
+    this.held = await holdPorts(4);
+    const [c2s, c2sTls, http, https] = this.held.ports as [number, number, number, number];
     this.ports = { domain: this.domain, c2s, c2sTls, http, https };
     const at = (port: number) => `127.0.0.1:${port}`;
     const base: Config = {
@@ -184,6 +172,7 @@ export class Server {
     try {
       await this.end();
     } finally {
+      this.held?.release();
       if (process.env.CONFAB_KEEP !== 'yes') rmSync(this.dir, { recursive: true, force: true });
     }
   }
