@@ -1,6 +1,6 @@
 /*
  * register.c: In-Band Registration (XEP-0077) of those who are signed in: what is registered, a new password, the end of the account. Creating
- * one comes before sign-in and is the gate's (front/login.c). On the account's home. Only one's own account, only in answer to the client
+ * one comes before sign-in and is the gate's (front/login_register.c). On the account's home. Only one's own account, only in answer to the client
  * that is signed in to it; that the password crosses the wire safely was settled when it signed in.
  */
 #include <stdlib.h>

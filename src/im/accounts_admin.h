@@ -1,5 +1,5 @@
 /*
- * accounts_admin.h: making, changing and ending accounts, for whoever may: strangers who register (front/login.c), users
+ * accounts_admin.h: making, changing and ending accounts, for whoever may: strangers who register (front/login_register.c), users
  * (features/register.c), admins (admin/). Each answer comes as a call of `done`, exactly once, with 0 or ERR_*.
  */
 #ifndef CONFAB_IM_ACCOUNTS_ADMIN_H
