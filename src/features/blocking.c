@@ -163,6 +163,7 @@ static void finish(struct turn *turn, struct account *a, struct change *c, int e
     } else {
         iq_later_answer(turn, &c->later, NULL);
         push(turn, a, set);
+        if (set->block) presence_take_back_blocked(turn, a);
     }
     if (set->block == (err != 0)) tell_contacts(turn, a, set, false); /* they see us (again) */
 }

@@ -157,15 +157,31 @@ void presence_ask_one(struct turn *turn, struct account *a, struct jid contact) 
     fan_end(fan);
 }
 
+/* el: unavailable. Those who see the session by subscription have been told otherwise. */
+static void presence_take_back(struct turn *turn, struct session *s, struct jid to, const struct xml_node *el) {
+    if (account_shows_presence_to(s->account, to) && session_is_available(s)) return;
+    struct xml_node *mine = xml_copy_shallow(turn->arena, el);
+    router_send(turn, xml_set(turn->arena, mine, STR("to"), jid_str(to)), to);
+}
+
+void presence_take_back_blocked(struct turn *turn, struct account *a) {
+    LIST_EACH (&a->sessions, it, after) {
+        struct session *s = CONTAINER_OF(it, struct session, in_account);
+        size_t at = 0;
+        for (char *jid; s->directed && (jid = map_next(s->directed, &at));) {
+            if (!account_blocks(a, jid_trusted(str_c(jid)))) continue;
+            presence_take_back(turn, s, jid_trusted(str_c(jid)),
+                               presence_node(turn, STR("unavailable"), session_full(s)));
+            free(map_remove(s->directed, str_c(jid)));
+        }
+    }
+}
+
 static void presence_undirect(struct turn *turn, struct session *s, const struct xml_node *el) {
     if (!s->directed) return;
     size_t at = 0;
     for (char *jid; (jid = map_next(s->directed, &at));) {
-        struct jid to = jid_trusted(str_c(jid));
-        struct xml_node *mine = xml_copy_shallow(turn->arena, el);
-        xml_set(turn->arena, mine, STR("to"), jid_str(to));
-        /* Those who see it by subscription have been told already. */
-        if (!account_shows_presence_to(s->account, to) || !session_is_available(s)) router_send(turn, mine, to);
+        presence_take_back(turn, s, jid_trusted(str_c(jid)), el);
         free(jid);
     }
     map_free(s->directed);

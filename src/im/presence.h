@@ -26,5 +26,7 @@ void presence_ask_one(struct turn *turn, struct account *account, struct jid con
 void presence_leave(struct turn *turn, struct session *session, const struct xml_node *el);
 /* Directed presence was sent (or taken back). False: too many. */
 bool presence_directed(struct session *session, struct jid to, bool available);
+/* Somebody was blocked: who had directed presence and is blocked now sees its session leave. */
+void presence_take_back_blocked(struct turn *turn, struct account *account);
 
 #endif

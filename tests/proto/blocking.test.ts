@@ -273,6 +273,17 @@ describe('what is seen of it', () => {
     await good.receivesNothing(alice);
   });
 
+  test('a stranger whom we wrote our presence to sees us leave, once', async () => {
+    const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
+    alice.sends`<presence to='${bob}'/>`;
+    await bob.receives`<presence from='${alice}'/>`;
+    await alice.set(block(bob.bare));
+    await bob.receives`<presence from='${alice}' type='unavailable'/>`;
+    await alice.set(unblock(bob.bare));
+    await alice.close();
+    await bob.receivesNothing();
+  });
+
   test('strangers see nothing of either', async () => {
     const [alice, bob] = await stage.castWith({ presence: true }, 'alice', 'bob');
     await alice.set(block(bob.bare));
