@@ -49,7 +49,7 @@ describe('what a file is', () => {
   });
   test('and how large it is drawn', () => {
     expect(boxOf(file('image/png', 'a', { width: 1600, height: 1200 }))).toEqual({ width: 25, ratio: 4 / 3 });
-    expect(boxOf(file('image/png', 'a', { width: 10, height: 10 }))).toEqual({ width: 9, ratio: 1 });
+    expect(boxOf(file('image/png', 'a', { width: 10, height: 10 }))).toEqual({ width: 9, ratio: 1, tiny: true });
     expect(boxOf(file('image/png', 'a', { width: 100, height: 9000 })).ratio).toBe(0.6);
     expect(boxOf(file('image/png', 'a', { width: 9000, height: 100 })).ratio).toBe(2.6);
   });

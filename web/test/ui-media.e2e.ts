@@ -198,6 +198,16 @@ test('nothing moves while pictures load, and addresses are nowhere to be read', 
   expect(await audit(page, '.log')).toEqual([]);
 });
 
+test('a card holds together in very large text, and its name keeps its end when all else is mirrored', async () => {
+  const large = await show('text=200', 'hana@example.org', 'phone');
+  const facts = large.locator('.fsub', { hasText: 'ZIP' });
+  // Four characters' worth at least: one line or two, not a column of letters.
+  expect((await facts.boundingBox())!.height).toBeLessThan(100);
+  const page = await show('dir=rtl', 'hana@example.org', 'phone');
+  const [base, end] = await page.locator('.fname', { hasText: 'Cabin-house-rules' }).locator('span').all();
+  expect((await base!.boundingBox())!.x).toBeLessThan((await end!.boundingBox())!.x);
+});
+
 test('arrow keys pass over what stands in an album', async () => {
   const page = await show('', 'hana@example.org');
   await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));

@@ -43,6 +43,9 @@ export function short(time: number): string {
   );
 }
 
+/** Day and time in few letters: Sat 16:02. */
+export const brief = (time: number) => (daysAgo(time) <= 0 ? clock(time) : `${short(time)} ${clock(time)}`);
+
 /** For the line between two days. */
 export function dayName(time: number): string {
   const days = daysAgo(time);

@@ -6,6 +6,7 @@ import { useSession } from '../context';
 import { t } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
 import { saveFile } from '../media/file-card';
+import { kindOf } from '../media/kinds';
 import { dayName, today } from '../time';
 import { copied, copyText, messageMenu } from './actions';
 import { Bubble, messageLabel } from './bubble';
@@ -50,7 +51,9 @@ function Failed({ message }: { message: Message }) {
   const session = useSession();
   return (
     <div class="failline">
-      <span>{message.failure?.text ?? t('message.failed')}</span>
+      {!(message.failure && message.file && kindOf(message.file) === 'file') && (
+        <span>{message.failure?.text ?? t('message.failed')}</span>
+      )}
       <Button small look="danger" onClick={() => void session.retry(message.key)}>
         {t('message.retry')}
       </Button>

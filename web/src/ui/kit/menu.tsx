@@ -28,6 +28,8 @@ interface Menu {
   note?: string;
   /** Where: a point (right click) or an element (a button), in the window's pixels. */
   at: { x: number; y: number } | DOMRect;
+  /** Under or over the beginning of the element, not its end. */
+  fromStart?: boolean;
   /** What a sheet lifts over the scrim. */
   lifted?: { rect: DOMRect; view: ComponentChildren };
   sheet: boolean;
@@ -115,7 +117,8 @@ function Pop({ menu, close }: { menu: Menu; close(): void }) {
     const { width, height } = el.getBoundingClientRect();
     const below = anchor.bottom + 6 + height <= innerHeight - 8;
     const top = below ? anchor.bottom + 6 : anchor.top - 6 - height;
-    const left = rtl ? anchor.left : anchor.width > 0 ? anchor.right - width : anchor.left;
+    const atRight = anchor.width > 0 && rtl === (menu.fromStart ?? false);
+    const left = atRight ? anchor.right - width : anchor.left;
     el.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8))}px`;
     el.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
     el.querySelector<HTMLElement>('[aria-checked="true"], .menu-item')?.focus({ preventScroll: true });

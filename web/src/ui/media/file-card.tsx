@@ -66,7 +66,7 @@ export function FileCard({ message }: { message: Message }) {
           title={t('media.save')}
           onClick={() => void saveFile(session, message)}
         >
-          <Icon name={opens ? 'download' : 'file'} />
+          <Icon name="download" />
         </button>
       )}
       <button
@@ -76,13 +76,17 @@ export function FileCard({ message }: { message: Message }) {
         title={file.name}
         onClick={() => !going && message.mark !== 'failed' && openFile(session, message)}
       >
-        <span class="fname">
+        <span class="fname" dir="auto">
           <span>{base}</span>
           <span>{end}</span>
         </span>
-        <span class="fsub">
-          <Facts message={message} />
-        </span>
+        {message.mark === 'failed' && message.failure ? (
+          <span class="fsub fbad">{message.failure.text}</span>
+        ) : (
+          <span class="fsub">
+            <Facts message={message} />
+          </span>
+        )}
       </button>
     </div>
   );

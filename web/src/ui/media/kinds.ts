@@ -84,11 +84,14 @@ export function wordsOf(message: Message): string {
   return message.caption ? `${text}: ${message.caption}` : text;
 }
 
+const LEAST_REM = 9;
+
 /** How large a picture is drawn, in rem: never wider than a bubble or higher than a phone's log, never too small to hit. */
-export function boxOf(file: FileInfo): { width: number; ratio: number } {
+export function boxOf(file: FileInfo): { width: number; ratio: number; tiny?: boolean } {
   const { width, height } = file;
   if (!width || !height) return { width: 17, ratio: 4 / 3 };
   const ratio = Math.min(2.6, Math.max(0.6, width / height));
-  const natural = Math.max(9, width / 16);
-  return { width: Math.min(25, natural, 22 * ratio), ratio };
+  const natural = Math.max(LEAST_REM, width / 16);
+  const box = { width: Math.min(25, natural, 22 * ratio), ratio };
+  return width < LEAST_REM * 8 && height < LEAST_REM * 8 ? { ...box, tiny: true } : box;
 }

@@ -92,9 +92,9 @@ export function Tile({ message, more = 0, small }: { message: Message; more?: nu
 }
 
 export function Picture({ message }: { message: Message }) {
-  const { width, ratio } = boxOf(message.file!);
+  const { width, ratio, tiny } = boxOf(message.file!);
   return (
-    <div class="pic" style={{ width: `${width}rem`, aspectRatio: String(ratio) }}>
+    <div class={tiny ? 'pic pic-tiny' : 'pic'} style={{ width: `${width}rem`, aspectRatio: String(ratio) }}>
       <Tile message={message} />
     </div>
   );

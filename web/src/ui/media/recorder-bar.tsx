@@ -12,7 +12,9 @@ import { Recorder } from './recorder';
 import { Bars } from './voice';
 import { squeeze } from './wave';
 
-const BARS_SHOWN = 46;
+/** More than fit: the oldest are beyond the edge. */
+const BARS_SHOWN = 180;
+const BARS_STILL = 46;
 /** Shorter ones were a slip of the finger. */
 const LEAST_MS = 400;
 
@@ -67,7 +69,7 @@ export function RecorderBar({ hold, send, close }: Props) {
     if (!made || state.peek() !== 'recording') return;
     state.value = 'paused';
     at.value = 0;
-    wave.value = squeeze(made.levels, BARS_SHOWN);
+    wave.value = squeeze(made.levels, BARS_STILL);
     const el = new Audio(URL.createObjectURL(await made.pause()));
     sound.current = el;
     el.addEventListener('timeupdate', () => {
@@ -147,7 +149,7 @@ export function RecorderBar({ hold, send, close }: Props) {
       }}
     >
       {!holding && <IconButton icon="trash" class="rec-discard" label={t('voice.discard')} onClick={discard} />}
-      <div class="rec">
+      <div class={still ? 'rec' : 'rec live'}>
         <span class={still ? 'rec-dot still' : 'rec-dot'} />
         <span class="num" role="timer" aria-label={t('voice.recording')}>
           {duration(still && at.value > 0 ? at.value : ms.value)}

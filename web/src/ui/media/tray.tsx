@@ -83,7 +83,7 @@ export function attachMenu(session: Session, chat: Address, at: DOMRect, after: 
   ];
   if (touch.matches)
     items.splice(1, 0, { label: t('attach.camera'), icon: 'camera', run: () => pick('image/*', true, taken) });
-  const menu = { label: t('attach.title'), items, at };
+  const menu = { label: t('attach.title'), items, at, fromStart: true };
   showMenu(max === undefined ? menu : { ...menu, note: t('attach.max', { size: bytes(max) }) });
 }
 
@@ -130,7 +130,7 @@ function Thumb({ item, remove }: { item: Attached; remove(): void }) {
       {!shown && (
         <>
           <Icon name="file" />
-          <span class="fname">
+          <span class="fname" dir="auto">
             <span>{base}</span>
             <span>{end}</span>
           </span>

@@ -7,7 +7,7 @@ import { t } from '../i18n';
 import { IconButton } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';
-import { full } from '../time';
+import { brief, full } from '../time';
 import { saveFile } from './file-card';
 import { kindOf, lineOf } from './kinds';
 import { useSource } from './source';
@@ -162,9 +162,15 @@ function Stage(props: StageProps) {
 /** Small ones of those round the one on show. */
 function Strip({ list, index, show }: { list: readonly Message[]; index: number; show(i: number): void }) {
   const from = Math.max(0, index - 6);
+  const strip = useRef<HTMLDivElement>(null);
+  const current = list[index]?.key;
+  useLayoutEffect(() => {
+    const [box, on] = [strip.current, strip.current?.querySelector<HTMLElement>('[aria-current]')];
+    if (box && on) box.scrollLeft = on.offsetLeft + on.offsetWidth / 2 - box.clientWidth / 2;
+  }, [current, list.length]);
   if (list.length < 2) return null;
   return (
-    <div class="strip">
+    <div class="strip" ref={strip}>
       {list.slice(from, from + 13).map((message, k) => (
         <button
           type="button"
@@ -241,9 +247,9 @@ export function Viewer({ first }: { first: Message }) {
           <IconButton icon="close" label={t('close')} onClick={close} data-first />
           <div class="viewer-who">
             <bdi class="clip">{who}</bdi>
-            <span class="clip">
-              {list.length > 1 && `${where} · `}
-              {full(message.time)}
+            <span class="clip" title={full(message.time)}>
+              {brief(message.time)}
+              {list.length > 1 && ` · ${where}`}
             </span>
           </div>
           {still && (

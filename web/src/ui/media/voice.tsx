@@ -113,7 +113,7 @@ export function Voice({ message }: { message: Message }) {
         }}
       >
         {music && (
-          <span class="fname">
+          <span class="fname" dir="auto">
             <span>{base}</span>
             <span>{end}</span>
           </span>
