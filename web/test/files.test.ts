@@ -1,6 +1,7 @@
 // Files from the composer's side of the store to the wire and back: what is written, what is understood, and what
 // becomes of an upload when the network, the server or the page breaks.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { sharedIn } from '../src/db/messages';
 import { accountDbName, openAccountDb } from '../src/db/schema';
 import { ConfabApp } from '../src/store/app';
 import type { Message, OutgoingFile, Timeline } from '../src/store/model';
@@ -288,6 +289,39 @@ describe('an upload', () => {
   });
 });
 
+describe('a voice message', () => {
+  const voice = (n: number) => {
+    const file: SharedFile = { url: `https://a.example/${n}`, name: 'v.webm', type: 'audio/webm', wave: [1, 2, 3] };
+    const children = [x('body', {}, file.url), x('store', { xmlns: NS.hints }), ...fileElements(file)];
+    server.routeMessage(
+      `${BEN}/x`,
+      x('message', { xmlns: NS.client, to: MIA, type: 'chat', id: `v${n}` }, ...children),
+    );
+  };
+
+  it('is unheard until it is played here, whether it came now or meanwhile, but not when it is history', async () => {
+    voice(1);
+    let session = await signIn();
+    voice(2);
+    await until(() => session.chat(BEN).last.value?.file?.url === 'https://a.example/2');
+    await app.close();
+    server.restart();
+    voice(3);
+    app = new ConfabApp(browser.env());
+    session = await online();
+    const t = await openTimeline(session);
+    const unheard = () => t.messages.value.map((m) => m.unheard ?? false);
+    expect(unheard()).toEqual([false, true, true]);
+    session.heard(t.messages.value[1]!.key);
+    await until(() => !unheard()[1], 'heard');
+    await app.close();
+    app = new ConfabApp(browser.env());
+    session = await online();
+    const again = await openTimeline(session);
+    expect(again.messages.value.map((m) => m.unheard ?? false)).toEqual([false, false, true]);
+  });
+});
+
 describe('the cache of an older version', () => {
   it('keeps what it has and can take files', async () => {
     const { openDB } = await import('idb');
@@ -300,9 +334,12 @@ describe('the cache of an older version', () => {
       },
     });
     await old.put('messages', { chat: BEN, time: 1, key: 'k', body: 'old' });
+    await old.put('messages', { chat: BEN, time: 2, key: 'l', body: 'https://example.org' });
     old.close();
     const db = await openAccountDb(MIA);
     expect((await db.getFromIndex('messages', 'key', 'k'))?.body).toBe('old');
+    // What was shared before there was an index of that is in it.
+    expect((await sharedIn(db, BEN)).map((m) => m.key)).toEqual(['l']);
     await db.put('uploads', { key: 'k', chat: BEN, blob: new Blob(['x']), name: 'x', type: 'x/y' });
     expect(await db.count('uploads')).toBe(1);
     db.close();

@@ -32,6 +32,8 @@ export interface FixtureOptions {
   accounts?: number;
   registrationOpen?: boolean;
   uploadMax?: number | undefined;
+  /** Pages of Hana's archive that are not in the cache. */
+  earlier?: number;
   /** Uploads do not end. */
   stuck?: boolean;
 }
@@ -91,7 +93,10 @@ function mediaTalk(chat: Address): Message[] {
     { ...file(true, 4, 10, { ...size, name: 'lake.jpg' }), caption: 'Omar’s first solo. He stayed dry!' },
     file(false, 4, 12, { width: 900, height: 1600, name: 'tall.jpg' }),
     file(true, 4, 14, { width: 3000, height: 500, name: 'wide.jpg' }, 'delivered'),
-    file(false, 4, 15, { ...doc, type: 'audio/webm', name: 'Voice message.webm', length: 41_000, wave: WAVE }),
+    {
+      ...file(false, 4, 15, { ...doc, type: 'audio/webm', name: 'Voice message.webm', length: 41_000, wave: WAVE }),
+      unheard: true,
+    },
     file(true, 4, 16, { ...doc, type: 'audio/webm', name: 'Voice message.webm', length: 7000, wave: WAVE.slice(9) }),
     {
       ...file(true, 4, 20, { ...doc, url: '', name: 'Cabin-weekend-film.mkv', size: 92e6 }, 'sending'),
@@ -323,6 +328,8 @@ export function createFixture(options: FixtureOptions): Fixture {
 
   // ---------- chats ----------
   const chats = new Map<Address, MutableChat>();
+  /** Pages of the archive that nobody has looked at. */
+  const earlier = new Map<Address, number>([['hana@example.org', options.earlier ?? 0]]);
   const chatOrder = signal<readonly Address[]>([]);
   const chatOf = (address: Address): MutableChat => {
     let made = chats.get(address);
@@ -514,10 +521,29 @@ export function createFixture(options: FixtureOptions): Fixture {
     reach: (url) => url,
     isOwnHost: (url) => new URL(url).origin === page(),
     async shared(address) {
-      return chatOf(address)
-        .messages.peek()
-        .filter((it) => it.file || /https?:/.test(it.body))
-        .reverse();
+      const all = chatOf(address).messages.peek();
+      const messages = all.filter((it) => it.file || /https?:/.test(it.body)).reverse();
+      return { messages, complete: !(earlier.get(address) ?? 0) };
+    },
+    async sharedOlder(address) {
+      if (connection.peek().state !== 'online') return 'offline';
+      await later(options.stuck ? 60_000 : 60);
+      const left = earlier.get(address) ?? 0;
+      earlier.set(address, Math.max(0, left - 1));
+      // Every other page has something in it.
+      const chat = chatOf(address);
+      const first = chat.messages.peek()[0]?.time ?? Date.now();
+      const old = Array.from({ length: 40 }, (_, i) =>
+        left % 2
+          ? withFile(address, false, first - DAY + i, { name: `earlier-${left}-${i}.jpg`, thumb: MINIATURE })
+          : message(address, false, first - DAY + i, 'words'),
+      );
+      if (left > 0) chat.messages.value = [...old, ...chat.messages.peek()];
+      return left > 1 ? 'more' : 'start';
+    },
+    heard(key) {
+      const chat = findByKey(key);
+      if (chat) change(chat, key, { unheard: false });
     },
     async retry(key) {
       const chat = findByKey(key);

@@ -102,6 +102,38 @@ describe('the first time in a browser', () => {
     await app.close();
   });
 
+  it('finds everything that was shared, back to the start, and says when that is all', async () => {
+    say(BEN, MIA, 'first of all: https://example.org/first');
+    talk(1, 900);
+    say(BEN, MIA, 'https://example.org/last');
+    const session = await open();
+    const links = async () => (await session.shared(BEN)).messages.map((m) => m.body);
+    expect(await links()).toEqual(['https://example.org/last']);
+    expect((await session.shared(BEN)).complete).toBe(false);
+    let pages = 0;
+    while ((await session.sharedOlder(BEN)) === 'more') expect(++pages).toBeLessThan(8);
+    expect(await links()).toEqual(['https://example.org/last', 'first of all: https://example.org/first']);
+    expect((await session.shared(BEN)).complete).toBe(true);
+    const asked = server.archiveQueries;
+    expect(await session.sharedOlder(BEN)).toBe('start');
+    expect(server.archiveQueries).toBe(asked);
+    // What the window on the chat shows is not out of order for it.
+    expect((await all(await opened(session))).length).toBe(902);
+    await app.close();
+  });
+
+  it('says when what was shared earlier cannot be looked for', async () => {
+    talk(1, 420);
+    const session = await open();
+    server.down = true;
+    server.cut();
+    await until(() => session.connection.value.state !== 'online');
+    expect(await session.sharedOlder(BEN)).toBe('offline');
+    expect((await session.shared(BEN)).complete).toBe(false);
+    server.down = false;
+    await app.close();
+  });
+
   it('pages back a chat that is not among the newest messages', async () => {
     for (let i = 1; i <= 60; i++) say('zoe@example.org', MIA, `z${i}`);
     talk(1, 300);

@@ -428,6 +428,46 @@ test('what a chat has shared, by kind', async () => {
   expect(await shared.locator('.voice').count()).toBe(2);
 });
 
+test('what was shared long ago is looked for when one asks or scrolls on, to the end', async () => {
+  const page = await show('earlier=4', 'hana@example.org');
+  const shared = page.getByRole('region', { name: 'Shared in this chat' });
+  await expect.poll(() => shared.locator('.tile').count()).toBe(11);
+  const count = () => shared.locator('.tile').count();
+  // Nobody has asked.
+  await page.waitForTimeout(300);
+  expect(await count()).toBe(11);
+  // Pressed where it stands: to scroll to it would be to ask already.
+  await shared.getByRole('button', { name: 'Look for earlier ones' }).evaluate((it) => (it as HTMLElement).click());
+  await shared.getByRole('status').filter({ hasText: 'Looking for earlier ones' }).waitFor();
+  // The first page of the archive has only words; it goes on by itself.
+  await expect.poll(count).toBe(51);
+  const pane = page.locator('.details .scroll');
+  await expect
+    .poll(async () => {
+      await pane.evaluate((it) => it.scrollTo(0, it.scrollHeight));
+      return count();
+    })
+    .toBe(91);
+  await shared.getByRole('status').filter({ hasText: 'Nothing was shared before that.' }).waitFor();
+  expect(await audit(page, '.shared')).toEqual([]);
+  const offline = await show('earlier=4&connection=offline', 'hana@example.org');
+  await offline.getByRole('button', { name: 'Look for earlier ones' }).evaluate((it) => (it as HTMLElement).click());
+  await offline.getByText('Earlier ones cannot be looked for while there is no connection.').waitFor();
+});
+
+test('a voice message that has not been played has a dot, which goes when it is', async () => {
+  const page = await show('', 'hana@example.org');
+  const dot = page.locator('.shared .unheard');
+  await page.getByRole('region', { name: 'Shared in this chat' }).getByRole('button', { name: 'Voice' }).click();
+  await expect.poll(() => dot.count()).toBe(1);
+  expect(await dot.textContent()).toBe('Not played yet');
+  await page
+    .locator('.shared .voice', { has: page.locator('.unheard') })
+    .locator('.go')
+    .click();
+  await page.locator('.log .unheard').waitFor({ state: 'detached' });
+});
+
 test('a voice message plays on to the next, and one at a time', async () => {
   const page = await show('', 'hana@example.org', 'phone');
   const voices = page.locator('.msg .voice .go');

@@ -15,12 +15,13 @@ export function identsOf(chat: string, from: string, ids: (string | undefined)[]
 
 /** Only what the views may see. */
 export function toMessage(row: MessageRow): Message {
-  const { key, chat, from, mine, time, body, mark, failure, opaque, file, caption } = row;
+  const { key, chat, from, mine, time, body, mark, failure, opaque, file, caption, unheard } = row;
   const message: Message = { key, chat, from, mine, time, body, mark };
   if (failure) message.failure = failure;
   if (opaque) message.opaque = opaque;
   if (file) message.file = file;
   if (caption) message.caption = caption;
+  if (unheard) message.unheard = unheard;
   return message;
 }
 
@@ -65,20 +66,10 @@ export async function pageBefore(
   return rows;
 }
 
-/** Looking through a whole chat ends here, however long it is. */
-const SHARED_MAX = 1000;
-
 /** Messages with a file or a link, newest first. */
 export async function sharedIn(db: AccountDb, chat: string): Promise<MessageRow[]> {
-  const rows: MessageRow[] = [];
-  const bounds = range(chat, 0, Number.POSITIVE_INFINITY);
-  let cursor = await db.transaction('messages').store.openCursor(bounds, 'prev');
-  while (cursor && rows.length < SHARED_MAX) {
-    const { file, body } = cursor.value;
-    if (file || /https?:\/\//i.test(body)) rows.push(cursor.value);
-    cursor = await cursor.continue();
-  }
-  return rows;
+  const bounds = IDBKeyRange.bound([1, chat, 0], [1, chat, Number.POSITIVE_INFINITY]);
+  return (await db.getAllFromIndex('messages', 'shared', bounds)).reverse();
 }
 
 /** The first message from others after a time. */

@@ -1,6 +1,6 @@
 // IndexedDB: one small database above the accounts, and one database for each account, so that forgetting
 // an account is deleting its database. Everything here is a cache of the server, except outbox and drafts.
-import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb';
+import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPObjectStore, type IDBPTransaction, openDB } from 'idb';
 import type { ContactRequest, Message, Presence, Settings } from '../store/model';
 import type { IncomingPresence } from '../xmpp/mod/presence';
 import type { RosterItem } from '../xmpp/mod/roster';
@@ -20,6 +20,8 @@ export interface MessageRow extends Message {
   markable?: boolean;
   /** The time is this device's; the archive knows better. */
   localTime?: boolean;
+  /** It has a file or a link: only such rows are in the index of that name. */
+  shared?: 1;
 }
 
 export interface ChatRow {
@@ -114,7 +116,7 @@ export interface AccountSchema extends DBSchema {
   messages: {
     key: [string, number, string];
     value: MessageRow;
-    indexes: { key: string; archiveId: string; idents: string };
+    indexes: { key: string; archiveId: string; idents: string; shared: [number, string, number] };
   };
   chats: { key: string; value: ChatRow };
   contacts: { key: string; value: RosterItem };
@@ -161,14 +163,18 @@ export function accountDbName(address: string): string {
 }
 
 export function openAccountDb(address: string, onBlocking?: () => void): Promise<AccountDb> {
-  return openDB<AccountSchema>(accountDbName(address), 2, {
-    upgrade(db, before) {
+  return openDB<AccountSchema>(accountDbName(address), 3, {
+    upgrade(db, before, _after, tx) {
       if (before < 2) db.createObjectStore('uploads', { keyPath: 'key' });
-      if (before >= 1) return;
+      if (before >= 1) {
+        if (before < 3) void indexShared(tx.objectStore('messages')).catch(() => tx.abort());
+        return;
+      }
       const messages = db.createObjectStore('messages', { keyPath: ['chat', 'time', 'key'] });
       messages.createIndex('key', 'key');
       messages.createIndex('archiveId', 'archiveId');
       messages.createIndex('idents', 'idents', { multiEntry: true });
+      messages.createIndex('shared', SHARED);
       db.createObjectStore('chats', { keyPath: 'address' });
       db.createObjectStore('contacts', { keyPath: 'address' });
       db.createObjectStore('requests', { keyPath: 'address' });
@@ -183,6 +189,24 @@ export function openAccountDb(address: string, onBlocking?: () => void): Promise
       onBlocking?.();
     },
   });
+}
+
+const SHARED = ['shared', 'chat', 'time'];
+
+/** Whether a row belongs into the index `shared`. */
+export function withShared(row: MessageRow): MessageRow {
+  const { shared: _, ...rest } = row;
+  return row.file || /https?:\/\//i.test(row.body) ? { ...rest, shared: 1 } : rest;
+}
+
+async function indexShared(
+  store: IDBPObjectStore<AccountSchema, StoreName[], 'messages', 'versionchange'>,
+): Promise<void> {
+  store.createIndex('shared', SHARED);
+  for (let cursor = await store.openCursor(); cursor; cursor = await cursor.continue()) {
+    const row = withShared(cursor.value);
+    if (row.shared) await cursor.update(row);
+  }
 }
 
 export function deleteAccountDb(address: string): Promise<void> {

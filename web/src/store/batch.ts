@@ -11,7 +11,7 @@ import {
   toMessage,
   unreadByPeer,
 } from '../db/messages';
-import type { AccountDb, ChatRow, MessageRow, OutboxRow } from '../db/schema';
+import { type AccountDb, type ChatRow, type MessageRow, type OutboxRow, withShared } from '../db/schema';
 import type { Change } from './changes';
 import type { Failure, Mark, Message } from './model';
 
@@ -80,7 +80,7 @@ export class Batch {
 
   /** Writes a new message. */
   async add(row: MessageRow): Promise<void> {
-    await this.tx.objectStore('messages').put(row);
+    await this.tx.objectStore('messages').put(withShared(row));
     this.changed.set(row.key, row);
     const chat = await this.chat(row.chat);
     if (row.time > chat.activity) chat.activity = row.time;
@@ -92,9 +92,10 @@ export class Batch {
   async update(row: MessageRow, change: Partial<MessageRow>): Promise<MessageRow> {
     const next = { ...row, ...change };
     if (next.mark !== 'failed') delete next.failure;
+    if (!next.unheard) delete next.unheard;
     const store = this.tx.objectStore('messages');
     if (next.time !== row.time) await store.delete([row.chat, row.time, row.key]);
-    await store.put(next);
+    await store.put(withShared(next));
     this.changed.set(next.key, next);
     const chat = await this.chat(row.chat);
     if (next.time !== row.time) {

@@ -200,15 +200,15 @@ export class History {
 
   // --- paging back ---
 
-  /** Fetches something older than `time` of one chat into the cache. */
-  async older(chat: string, time: number): Promise<Older> {
+  /** Fetches something older than `time` of one chat into the cache, at most `max` messages at once. */
+  async older(chat: string, time: number, max = PAGE): Promise<Older> {
     if (!this.client.online) return 'offline';
     try {
       if ((await holeBelow(this.db, time)) !== undefined) {
         await this.fillGaps();
         return 'more';
       }
-      return await this.pageBack(chat);
+      return await this.pageBack(chat, max);
     } catch (e) {
       // A server without an archive: what the cache has is all there is.
       if (e instanceof StanzaError && /not-implemented|unavailable/.test(e.condition)) {
@@ -221,13 +221,13 @@ export class History {
     }
   }
 
-  private async pageBack(chat: string): Promise<Older> {
+  private async pageBack(chat: string, max: number): Promise<Older> {
     const clock = new Map<string, number>();
     const oldest = await oldestArchived(this.db, chat);
     if (oldest) clock.set(chat, oldest.time);
     let before = (await this.db.get('chats', chat))?.back ?? oldest?.archiveId ?? '';
     for (let tries = 0; tries < OLDER_TRIES; tries++) {
-      const query = { with: chat, max: PAGE };
+      const query = { with: chat, max };
       let page: ArchivePage;
       try {
         page = await this.client.archive.page({ ...query, before });

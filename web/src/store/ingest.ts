@@ -114,6 +114,8 @@ class Ingest {
       if (row.time <= chat.peerReadTime) row.mark = 'read';
       chat.wrote = true;
     }
+    const news = this.ctx.source === 'live' || this.ctx.source === 'catchup';
+    if (news && !row.mine && row.file?.wave) row.unheard = true;
     await this.batch.add(row);
     if (row.mine) {
       // Who answers from another device has read what stands above.

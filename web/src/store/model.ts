@@ -69,6 +69,11 @@ export interface OutgoingFile {
   info: Omit<FileInfo, 'url' | 'size' | 'hash'>;
 }
 
+export interface Shared {
+  messages: readonly Message[];
+  complete: boolean;
+}
+
 /** How far a file of mine has come. */
 export interface Upload {
   /** `waiting`: for its turn, or for the network. */
@@ -97,6 +102,8 @@ export interface Message {
   file?: FileInfo;
   /** Words that came with the file. */
   caption?: string;
+  /** A voice message that has come while this browser was looking after the account, and has not been played in it. */
+  unheard?: boolean;
 }
 
 /** What one contact is to us. */
@@ -218,8 +225,12 @@ export interface Session {
   reach(url: string): string;
   /** Whether loading from there tells nobody who does not know already that I am here. */
   isOwnHost(url: string): boolean;
-  /** Messages of a chat with a file or a link that are in the cache, newest first. */
-  shared(chat: Address): Promise<readonly Message[]>;
+  /** Messages of a chat with a file or a link that are in the cache, newest first. `complete`: there are no others. */
+  shared(chat: Address): Promise<Shared>;
+  /** Fetches older messages of a chat into the cache. `start`: that was the first ever. `offline`: none can be had now. */
+  sharedOlder(chat: Address): Promise<'more' | 'start' | 'offline'>;
+  /** A voice message is being listened to. */
+  heard(key: string): void;
   retry(key: string): Promise<void>;
   /** Removes a failed message of mine, or one whose file is still on its way. */
   discard(key: string): Promise<void>;

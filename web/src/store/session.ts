@@ -26,6 +26,7 @@ import type {
   Presence,
   Session,
   Settings,
+  Shared,
   Timeline,
 } from './model';
 import { discard, requeue, writeFiles, writeMessage } from './outbox';
@@ -58,6 +59,8 @@ export interface SessionOptions {
 
 /** So many sent files are remembered; the browser keeps their bytes on disk. */
 const BLOBS_KEPT = 200;
+/** Looking for what was shared long ago one reads past much else. */
+const SHARED_PAGE = 200;
 const NO_ANSWER = fail('offline', 'There was no answer. Check your connection and try again.');
 
 export class AccountSession implements Session {
@@ -346,9 +349,34 @@ export class AccountSession implements Session {
     return origin === env.origin || hostname === this.address.slice(this.address.indexOf('@') + 1);
   }
 
-  async shared(chat: Address): Promise<readonly Message[]> {
+  async shared(chat: Address): Promise<Shared> {
     await this.opened;
-    return (await sharedIn(this.db, chat)).map(toMessage);
+    return { messages: (await sharedIn(this.db, chat)).map(toMessage), complete: await this.hasAll(chat) };
+  }
+
+  private async hasAll(chat: Address): Promise<boolean> {
+    const complete = (await this.db.get('chats', chat))?.complete ?? false;
+    return complete && (await this.db.count('gaps')) === 0;
+  }
+
+  async sharedOlder(chat: Address): Promise<Older> {
+    await this.opened;
+    if (await this.hasAll(chat)) return 'start';
+    const answer = await this.tabs.call<Older | Failure>('older', chat, Number.MAX_SAFE_INTEGER, SHARED_PAGE);
+    if (typeof answer !== 'string') return 'offline';
+    return answer === 'start' && !(await this.hasAll(chat)) ? 'more' : answer;
+  }
+
+  heard(key: string): void {
+    void this.opened
+      .then(() =>
+        Batch.run(this.db, this.address, async (batch) => {
+          const row = await byKey(batch.tx, key);
+          if (row?.unheard) await batch.update(row, { unheard: false });
+        }),
+      )
+      .then((changes) => this.emit(changes))
+      .catch((e) => !this.closed && console.error(e));
   }
 
   async retry(key: string): Promise<void> {
@@ -502,7 +530,7 @@ export class AccountSession implements Session {
     const { people, client } = sync;
     const [a, b] = args as [string, never];
     const todo: Record<string, () => unknown> = {
-      older: () => sync.history.older(a, b),
+      older: () => sync.history.older(a, b, args[2] as number | undefined),
       typing: () => sync.setTyping(a, b),
       cancel: () => sync.uploads.cancel(a),
       presence: () => people.setPresence(args[0] as Presence),

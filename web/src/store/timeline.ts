@@ -35,7 +35,8 @@ function same(a: Message, b: Message): boolean {
     a.time === b.time &&
     a.body === b.body &&
     a.failure?.text === b.failure?.text &&
-    a.file?.url === b.file?.url
+    a.file?.url === b.file?.url &&
+    a.unheard === b.unheard
   );
 }
 

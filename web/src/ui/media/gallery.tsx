@@ -1,5 +1,6 @@
-// What a chat's people have sent each other, by kind, newest first: as far as this browser has seen it.
-import { useEffect, useState } from 'preact/hooks';
+// What a chat's people have sent each other, by kind, newest first: what this browser has seen, then, as one asks for
+// it, what the archive has from before.
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Chat, Message } from '../../store/model';
 import { findLinks } from '../chat/links';
 import { useSession } from '../context';
@@ -44,22 +45,8 @@ function Links({ messages }: { messages: readonly Message[] }) {
   );
 }
 
-export function Gallery({ chat }: { chat: Chat }) {
-  const session = useSession();
-  const [all, setAll] = useState<readonly Message[]>([]);
-  const [chosen, setChosen] = useState<Tab | undefined>(undefined);
-  const [shown, setShown] = useState(PAGE);
-  const last = chat.last.value;
-  useEffect(() => {
-    let gone = false;
-    void session
-      .shared(chat.address)
-      .then((found) => !gone && setAll(found))
-      .catch(() => {});
-    return () => {
-      gone = true;
-    };
-  }, [session, chat.address, last?.key, last?.mark, last?.file?.url]);
+/** By kind, newest first. */
+function sorted(all: readonly Message[]): Map<Tab, Message[]> {
   const by = new Map<Tab, Message[]>();
   for (const message of all) {
     // On its way it is in the chat only.
@@ -68,29 +55,130 @@ export function Gallery({ chat }: { chat: Chat }) {
     if (tab === 'links' && !findLinks(message.body).some((it) => /^https?:/.test(it.href))) continue;
     by.set(tab, [...(by.get(tab) ?? []), message]);
   }
+  return by;
+}
+
+type End = 'more' | 'loading' | 'start' | 'offline';
+/** So many pages of the archive are looked through before the reader is asked again. */
+const PAGES = 25;
+
+/** All that is known to be shared, and the way to what is not known yet. */
+function useShared(chat: Chat) {
+  const session = useSession();
+  const [all, setAll] = useState<readonly Message[] | undefined>(undefined);
+  const [end, setEnd] = useState<End>('more');
+  const alive = useRef(chat.address);
+  const last = chat.last.value;
+  const online = session.connection.value.state;
+  const refresh = async () => {
+    const found = await session.shared(chat.address);
+    if (alive.current !== chat.address) return found;
+    setAll(found.messages);
+    if (found.complete) setEnd('start');
+    return found;
+  };
+  useEffect(() => {
+    alive.current = chat.address;
+    setEnd((now) => (now === 'loading' ? now : 'more'));
+    void refresh().catch(() => {});
+  }, [session, chat.address, last?.key, last?.mark, last?.file?.url, online]);
+  useEffect(
+    () => () => {
+      alive.current = '';
+    },
+    [],
+  );
+  /** Looks until there is more of what `count` counts. */
+  const older = async (count: (all: readonly Message[]) => number) => {
+    const { address } = chat;
+    const before = count(all ?? []);
+    setEnd('loading');
+    let state: End = 'more';
+    try {
+      for (let page = 0; page < PAGES && state === 'more' && alive.current === address; page++) {
+        state = await session.sharedOlder(address);
+        if (count((await refresh()).messages) > before) break;
+      }
+    } catch {
+      state = 'offline';
+    }
+    if (alive.current === address) setEnd(state);
+  };
+  return { all, end, older };
+}
+
+/** The last line: more of it, the way to earlier ones, or that there are none. */
+function SharedEnd({ hidden, end, more, older }: { hidden: boolean; end: End; more(): void; older(): void }) {
+  const line = useRef<HTMLDivElement>(null);
+  const go = hidden ? more : end === 'more' ? older : undefined;
+  const latest = useRef(go);
+  latest.current = go;
+  // Who scrolls down to it wants to see on; one who only has it before him is not taken to want the whole archive.
+  useEffect(() => {
+    const box = line.current?.closest<HTMLElement>('.scroll, .details');
+    let scrolled = false;
+    const near = () => {
+      const [a, b] = [line.current?.getBoundingClientRect(), box?.getBoundingClientRect()];
+      if (scrolled && a && b && a.top < b.bottom + 200) latest.current?.();
+    };
+    const onScroll = () => {
+      scrolled = true;
+      near();
+    };
+    box?.addEventListener('scroll', onScroll, { passive: true });
+    return () => box?.removeEventListener('scroll', onScroll);
+  }, []);
+  return (
+    <div class="shared-end" ref={line}>
+      {end === 'loading' ? (
+        <span class="looking" role="status">
+          <span class="spin" />
+          {t('shared.looking')}
+        </span>
+      ) : go ? (
+        <Button wide look="soft" onClick={go}>
+          {t(hidden ? 'shared.more' : 'shared.earlier')}
+        </Button>
+      ) : (
+        <span role="status">{t(end === 'offline' ? 'shared.offline' : 'shared.all')}</span>
+      )}
+    </div>
+  );
+}
+
+export function Gallery({ chat }: { chat: Chat }) {
+  const [chosen, setChosen] = useState<Tab | undefined>(undefined);
+  const [shown, setShown] = useState(PAGE);
+  const { all, end, older } = useShared(chat);
+  if (!all) return null;
+  const by = sorted(all);
   const there = TABS.filter((it) => by.has(it));
   const tab = chosen && by.has(chosen) ? chosen : there[0];
-  if (!tab) return null;
-  const list = by.get(tab)!;
+  // Nothing ever, and nothing to look for.
+  if (!tab && (end === 'start' || !chat.last.value)) return null;
+  const list = tab ? by.get(tab)! : [];
   const some = list.slice(0, shown);
   return (
     <section class="shared" aria-label={t('shared.title')}>
-      <fieldset class="chips shared-tabs" aria-label={t('shared.title')}>
-        {there.map((it) => (
-          <button
-            type="button"
-            class="chip"
-            key={it}
-            aria-pressed={it === tab}
-            onClick={() => {
-              setChosen(it);
-              setShown(PAGE);
-            }}
-          >
-            {t(`shared.${it}`)}
-          </button>
-        ))}
-      </fieldset>
+      {!tab && <h3 class="shared-title">{t('shared.title')}</h3>}
+      {tab && (
+        <fieldset class="chips shared-tabs" aria-label={t('shared.title')}>
+          {there.map((it) => (
+            <button
+              type="button"
+              class="chip"
+              key={it}
+              aria-pressed={it === tab}
+              onClick={() => {
+                setChosen(it);
+                setShown(PAGE);
+              }}
+            >
+              {t(`shared.${it}`)}
+            </button>
+          ))}
+        </fieldset>
+      )}
       {tab === 'media' && (
         <div class="shared-grid">
           {some.map((message) => (
@@ -120,11 +208,16 @@ export function Gallery({ chat }: { chat: Chat }) {
         </ul>
       )}
       {tab === 'links' && <Links messages={some} />}
-      {list.length > shown && (
-        <Button wide look="soft" onClick={() => setShown(shown + PAGE * 3)}>
-          {t('shared.more')}
-        </Button>
-      )}
+      <SharedEnd
+        hidden={list.length > shown}
+        end={end}
+        more={() => setShown(shown + PAGE * 3)}
+        older={() => {
+          // Room for what is about to be found.
+          setShown(shown + PAGE * 3);
+          void older((found) => (tab ? (sorted(found).get(tab)?.length ?? 0) : sorted(found).size));
+        }}
+      />
     </section>
   );
 }

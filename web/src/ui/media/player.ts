@@ -76,6 +76,7 @@ export async function play(session: Session, message: Message, from = 0): Promis
     player.failed.value = undefined;
     player.key.value = message.key;
     now = { session, message };
+    if (message.unheard) session.heard(message.key);
     const src = await sourceOf(session, message);
     if (!src || player.key.peek() !== message.key) return;
     el.src = src;
@@ -112,7 +113,7 @@ async function ended(): Promise<void> {
   const last = now;
   stop();
   if (!last || kindOf(last.message.file!) !== 'voice') return;
-  const all = await last.session.shared(last.message.chat);
+  const { messages: all } = await last.session.shared(last.message.chat);
   const i = all.findIndex((m) => m.key === last.message.key);
   const next = all.slice(0, Math.max(0, i)).findLast((m) => m.file && kindOf(m.file) === 'voice');
   const known = next && (next.mine || last.session.contact(next.chat) || last.session.isOwnHost(next.file!.url));

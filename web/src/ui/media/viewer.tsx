@@ -191,8 +191,8 @@ export function Viewer({ first }: { first: Message }) {
   const [list, setList] = useState<readonly Message[]>([first]);
   const zoom = useSignal(FIT);
   useEffect(() => {
-    void session.shared(first.chat).then((all) => {
-      const found = all.filter(isShown).reverse();
+    void session.shared(first.chat).then(({ messages }) => {
+      const found = messages.filter(isShown).reverse();
       if (found.some((m) => m.key === first.key)) setList(found);
     });
   }, [session, first.chat]);

@@ -135,6 +135,11 @@ export function Voice({ message }: { message: Message }) {
           : at > 0 && time
             ? `${duration(at)} / ${time}`
             : time || (file.size ? bytes(file.size) : '')}
+        {message.unheard && (
+          <span class="unheard" title={t('voice.unheard')}>
+            <span class="sr">{t('voice.unheard')}</span>
+          </span>
+        )}
       </small>
     </div>
   );
