@@ -27,6 +27,7 @@
 #include "im/account.h"
 #include "im/feature.h"
 #include "im/media.h"
+#include "im/removal.h"
 #include "im/router.h"
 #include "im/stream.h"
 #include "store/migrate.h"
@@ -277,6 +278,7 @@ static void program_free(struct program *p) {
     }
     front_free(&p->front);
     media_free(&p->server.media);
+    removal_free(&p->server.removal);
     arena_free(&p->arena);
 }
 
@@ -311,6 +313,7 @@ static int program_open(struct program *p, const char *config) {
     program_places(p);
     err = media_new(&p->server, &p->server.media);
     if (err) return err;
+    p->server.removal = removal_new(&p->server);
     err = front_new(&p->server, &p->front);
     if (err) return err;
     for (uint16_t i = 0; i < p->hub.gate_count; i++) {

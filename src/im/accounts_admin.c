@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "im/change.h"
 #include "im/media.h"
+#include "im/removal.h"
 #include "im/roster.h"
 #include "im/session.h"
 #include "store/accounts.h"
@@ -211,6 +212,7 @@ static void remove_finish(struct turn *turn, struct account *a, struct change *c
     d->done(turn, d->arg, err);
     if (err) return;
     media_removed(turn, a->im->server->media);
+    removal_begin(turn, a->im->server->removal);
     account_end_sessions(turn, a, NULL, STREAM_ERR_NOT_AUTHORIZED, STR("The account was removed."));
     account_forget(turn, a);
 }

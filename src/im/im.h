@@ -29,6 +29,7 @@ struct server {
     struct xml_limits limits, limits_unauthenticated;
     int64_t started_us;
     struct media *media;                               /* uploaded files (im/media.h) */
+    struct removal *removal;                           /* of archives (im/removal.h) */
     atomic_uint_fast64_t connections, unauthenticated; /* now, of all gates */
     void *front;                                       /* struct front (front/front.h) */
 };

@@ -109,7 +109,7 @@ int accounts_set_keys(struct db *db, int64_t id, const struct scram_keys *sha1, 
 
 static int account_mark_deleted(struct db *db, int64_t id, int64_t now_us) {
     struct db_statement *s = db_prepare(
-        db, "UPDATE accounts SET deleted = 1, generation = generation + 1, changed_us = ?2, sha1_iterations = 0, "
+        db, "UPDATE accounts SET deleted = 2, generation = generation + 1, changed_us = ?2, sha1_iterations = 0, "
             "sha1_keys = NULL, sha256_iterations = 0, sha256_keys = NULL WHERE id = ?1 AND deleted = 0");
     db_bind_int(s, 1, id);
     db_bind_int(s, 2, now_us);
@@ -128,8 +128,24 @@ int accounts_delete(struct db *db, int64_t id, int64_t now_us) {
         db_bind_int(s, 1, id);
         err = db_run(s);
     }
-    if (!err) err = slots_drop_account(db, id);
-    return err ? err : archive_drop(db, id);
+    return err ? err : slots_drop_account(db, id);
+}
+
+int accounts_leaving(struct db *db, int64_t *out_id) {
+    struct db_statement *s = db_prepare(db, "SELECT id FROM accounts WHERE deleted = 2 LIMIT 1");
+    int got = db_step(s);
+    *out_id = got == 1 ? db_int(s, 0) : 0;
+    db_finish(s);
+    return got < 0 ? got : 0;
+}
+
+int accounts_clear(struct db *db, int64_t id, uint32_t max) {
+    bool more;
+    int err = archive_drop(db, id, max, &more);
+    if (err || more) return err;
+    struct db_statement *s = db_prepare(db, "UPDATE accounts SET deleted = 1 WHERE id = ?1 AND deleted = 2");
+    db_bind_int(s, 1, id);
+    return db_run(s);
 }
 
 int accounts_set_offline_mark(struct db *db, int64_t id, int64_t mark) {

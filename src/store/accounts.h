@@ -23,8 +23,13 @@ int accounts_create(struct db *db, struct str bare_jid, const struct scram_keys 
                     int64_t now_us, int64_t *out_id);
 int accounts_set_keys(struct db *db, int64_t id, const struct scram_keys *sha1,
                       const struct scram_keys *sha256); /* generation + 1 */
-/* Marks it deleted and removes all that is its own: roster, requests, blocks, its archive, its files (slots.h). */
+/* Marks it deleted and removes what is its own: roster, requests, blocks, its files (slots.h). Its archive, which may be large, leaves
+ * piece by piece: accounts_clear until accounts_leaving finds nobody. */
 int accounts_delete(struct db *db, int64_t id, int64_t now_us);
+/* A deleted account whose archive has not gone yet; 0: there is none. */
+int accounts_leaving(struct db *db, int64_t *out_id);
+/* Up to `max` rows of its archive go; when they were the last it has left. */
+int accounts_clear(struct db *db, int64_t id, uint32_t max);
 int accounts_set_offline_mark(struct db *db, int64_t id, int64_t mark); /* forward only */
 /* By address, behind `after`; each: return false to stop. */
 int accounts_each(struct db *db, struct str after,

@@ -315,17 +315,37 @@ int archive_drop_hidden(struct db *db, int64_t account, int64_t mark) {
     return let_go(db, steps, account, mark);
 }
 
-int archive_drop(struct db *db, int64_t account) {
+/* The sequence of the account's max-th row, INT64_MAX when it has fewer. */
+static int drop_up_to(struct db *db, int64_t account, uint32_t max, int64_t *out) {
+    struct db_statement *s =
+        db_prepare(db, "SELECT sequence FROM archive_rows WHERE account = ?1 ORDER BY sequence LIMIT 1 OFFSET ?2 - 1");
+    db_bind_int(s, 1, account);
+    db_bind_int(s, 2, max);
+    int got = db_step(s);
+    *out = got == 1 ? db_int(s, 0) : INT64_MAX;
+    db_finish(s);
+    return got < 0 ? got : 0;
+}
+
+int archive_drop(struct db *db, int64_t account, uint32_t max, bool *out_more) {
     static const char *const steps[LET_GO_STEPS] = LET_GO("sequence <= ?2");
     static const char *const rest[] = {
-        "DELETE FROM archive_origins WHERE account = ?1",
-        "DELETE FROM owed_again WHERE account = ?1",
+        "DELETE FROM archive_origins WHERE account = ?1 AND origin IN (SELECT origin FROM archive_origins "
+        "WHERE account = ?1 LIMIT ?2)",
+        "DELETE FROM owed_again WHERE account = ?1 AND sequence IN (SELECT sequence FROM owed_again "
+        "WHERE account = ?1 LIMIT ?2)",
     };
-    int err = let_go(db, steps, account, INT64_MAX);
+    int64_t last;
+    int err = archive_index_ready(db, account);
+    if (!err) err = drop_up_to(db, account, max, &last);
+    if (!err) err = let_go(db, steps, account, last);
+    *out_more = !err && last != INT64_MAX;
     for (size_t i = 0; !err && i < sizeof rest / sizeof *rest; i++) {
         struct db_statement *s = db_prepare(db, rest[i]);
         db_bind_int(s, 1, account);
+        db_bind_int(s, 2, max);
         err = db_run(s);
+        if (!err && db_changes(db) == max) *out_more = true;
     }
     return err;
 }

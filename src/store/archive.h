@@ -69,7 +69,7 @@ int archive_owed_again_each(struct db *db, int64_t account, bool (*each)(void *a
                             void *arg);
 /* Hidden rows at or below the mark go, but for those that are owed again. */
 int archive_drop_hidden(struct db *db, int64_t account, int64_t mark);
-/* All that this account keeps (it is being deleted). */
-int archive_drop(struct db *db, int64_t account);
+/* The account is being deleted: up to `max` of its rows go, the oldest first; out_more: there are others. */
+int archive_drop(struct db *db, int64_t account, uint32_t max, bool *out_more);
 
 #endif

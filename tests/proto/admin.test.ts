@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { loginLegacy, NS, useServer, x } from './harness/index.ts';
+import { everything, loginLegacy, NS, sql, useServer, x } from './harness/index.ts';
 
 const stage = useServer();
 const ctl = (...args: string[]) => stage.server.ctl(args);
@@ -83,6 +83,31 @@ describe('accounts', () => {
     expect(item?.attr('subscription') ?? 'none').toBe('none');
     await expect(withInput('pw\n', 'user', 'add', alice.jid)).rejects.toThrow(/reserved/);
   });
+});
+
+test('the archive of a deleted account goes, piece by piece, and nobody else loses anything', async () => {
+  const [a, b] = await stage.accounts('alice', 'bob');
+  const alice = await stage.signIn(a);
+  const bob = await stage.signIn(b, { presence: true });
+  const count = 450; // more than two pieces
+  for (let i = 0; i < count; i++)
+    alice.sends`<message to='${b.jid}' type='chat' id='m${i}'><body>${i}</body></message>`;
+  await bob.until(() => bob.history.filter((el) => el.child('body')).length === count, 'all messages');
+  const number = sql(stage.server, `SELECT id FROM accounts WHERE jid = '${a.jid}'`).trim();
+  const left = () =>
+    sql(
+      stage.server,
+      `SELECT (SELECT count(*) FROM archive_rows WHERE account = ${number}),
+              (SELECT count(*) FROM archive_origins WHERE account = ${number}),
+              (SELECT deleted FROM accounts WHERE id = ${number})`,
+    ).trim();
+  await ctl('user', 'delete', a.jid);
+  await expect.poll(left).toBe('0|0|1');
+  expect((await everything(bob)).map((e) => e.message.attr('id'))).toEqual(
+    [...Array(count).keys()].map((i) => `m${i}`),
+  );
+  await ctl('user', 'delete', b.jid);
+  await expect.poll(() => sql(stage.server, 'SELECT count(*) FROM messages').trim()).toBe('0');
 });
 
 test('contacts made by an admin see each other at once, and after the next sign-in', async () => {

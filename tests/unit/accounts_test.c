@@ -96,10 +96,45 @@ static void test_deleting(void **state) {
     assert_int_equal(contacts, 0);
     roster_each(db, b, count_contact, &contacts);
     assert_int_equal(contacts, 1);
+    assert_int_equal(accounts_clear(db, a, 10), 0);
     assert_int_equal(archive_len(db, a), 0);
     assert_int_equal(archive_len(db, b), 1); /* what b was sent is b's */
     assert_int_equal(accounts_delete(db, b, 11), 0);
+    assert_int_equal(accounts_clear(db, b, 10), 0);
     struct db_statement *s = db_prepare(db, "SELECT count(*) FROM messages");
+    assert_int_equal(db_step(s), 1);
+    assert_int_equal(db_int(s, 0), 0);
+    db_finish(s);
+}
+
+static void test_leaving_piece_by_piece(void **state) {
+    struct db *db = *state;
+    int64_t a, b, id;
+    accounts_create(db, STR("a@x"), NULL, NULL, 1, &a);
+    accounts_create(db, STR("b@x"), NULL, NULL, 1, &b);
+    for (uint32_t i = 0; i < 25; i++) {
+        struct archive_entry entry = {.out = {a, 10 + i, STR("b@x"), ARCHIVE_OUT},
+                                      .in = {b, 100 + i, STR("a@x"), 0},
+                                      .origin = 3 + i,
+                                      .stanza = STR("<m/>")};
+        assert_int_equal(archive_add(db, &entry), 0);
+    }
+    assert_int_equal(accounts_leaving(db, &id), 0);
+    assert_int_equal(id, 0);
+    assert_int_equal(accounts_delete(db, a, 9), 0);
+    for (int left = 15; left >= 5; left -= 10) {
+        assert_int_equal(accounts_leaving(db, &id), 0);
+        assert_int_equal(id, a);
+        assert_int_equal(accounts_clear(db, a, 10), 0);
+        assert_int_equal(archive_len(db, a), left);
+    }
+    assert_int_equal(accounts_clear(db, a, 10), 0);
+    assert_int_equal(accounts_leaving(db, &id), 0);
+    assert_int_equal(id, 0);
+    assert_int_equal(archive_len(db, a), 0);
+    assert_int_equal(archive_len(db, b), 25);
+    struct db_statement *s = db_prepare(db, "SELECT (SELECT count(*) FROM archive_origins WHERE account = ?1)");
+    db_bind_int(s, 1, a);
     assert_int_equal(db_step(s), 1);
     assert_int_equal(db_int(s, 0), 0);
     db_finish(s);
@@ -132,9 +167,8 @@ static void test_each(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_there_and_back),
-        with_db(test_the_mark_goes_forward),
-        with_db(test_deleting),
+        with_db(test_there_and_back), with_db(test_the_mark_goes_forward),
+        with_db(test_deleting),       with_db(test_leaving_piece_by_piece),
         with_db(test_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
