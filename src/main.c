@@ -79,8 +79,6 @@ static int program_options(struct program *p, const char *path) {
         fprintf(stderr, "confabd: will not run as root; run it as a user of its own, or set allow_root = yes\n");
         return ERR_DENIED;
     }
-    /* A resumed session sends its whole queue at once: it must fit into the output. */
-    if (o->sm_queue_bytes > o->output_max / 2) o->sm_queue_bytes = o->output_max / 2;
     p->server.limits = (struct xml_limits){(uint32_t)o->stanza_bytes, (uint16_t)o->depth, (uint16_t)o->attributes,
                                            (uint32_t)o->children};
     p->server.limits_unauthenticated = p->server.limits;

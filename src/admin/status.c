@@ -19,7 +19,7 @@ static void session_print(struct turn *turn, const struct session *s, struct buf
     buf_add_str(out, session_full(s));
     buf_printf(out, " since=%.*s priority=%d available=%s sm=%s", STR_FMT(datetime_format(turn->arena, s->since_us)),
                s->priority, session_is_available(s) ? "yes" : "no", s->sm ? s->sm->id[0] ? "resumable" : "yes" : "no");
-    if (s->sm) buf_printf(out, " unacknowledged=%u", s->sm->sent - s->sm->acked);
+    if (s->sm) buf_printf(out, " unacknowledged=%u", s->outbox.count);
     if (s->stream) {
         struct peer_facts facts;
         char address[46];

@@ -62,8 +62,8 @@ struct account {
     bool releasing; /* those that waited are being run */
     bool traced;    /* its stanzas are logged */
     uint16_t session_count;
-    uint32_t sm_count;                /* what its sessions have not acknowledged: stanzas */
-    uint64_t sm_bytes;                /* and bytes */
+    uint32_t outbox_count;            /* what its sessions have not acknowledged or written: stanzas */
+    uint64_t outbox_bytes;            /* and bytes */
     uint16_t queries;                 /* of its archive, under way */
     struct msg *parked, **parked_end; /* while loading: messages in order */
     struct link sessions;

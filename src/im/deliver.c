@@ -69,7 +69,7 @@ static void deliver_bounce(struct turn *turn, const struct stanza *stanza) {
     router_send(turn, error, stanza->from);
 }
 
-void deliver_again(struct turn *turn, struct account *a, struct str full, const struct sm_item *item, bool lost) {
+void deliver_again(struct turn *turn, struct account *a, struct str full, const struct outbox_item *item, bool lost) {
     if (!item->request && !(item->sequence && lost)) return;
     int64_t sequence = item->sequence;
     struct buf bytes = BUF_INIT;

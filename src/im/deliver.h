@@ -5,7 +5,7 @@
 #include "im/account.h"
 #include "im/hook.h"
 
-struct sm_item;
+struct outbox_item;
 
 /* To every available session of non-negative priority; how many there were. A session that is being flooded counts, but
  * gets a kept message from the archive in its turn. */
@@ -15,7 +15,8 @@ unsigned deliver_presence(struct turn *turn, struct account *account, struct wir
 /* To one session, by the same rule as above for floods. */
 void deliver_to(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
 /* What a session (`full`) that ended had not acknowledged. `lost`: nobody else has that archived message. */
-void deliver_again(struct turn *turn, struct account *account, struct str full, const struct sm_item *item, bool lost);
+void deliver_again(struct turn *turn, struct account *account, struct str full, const struct outbox_item *item,
+                   bool lost);
 /* The walk's stanza as bytes for sessions: with its stanza-id if it is archived. The caller unrefs. */
 struct wire *deliver_wire(struct walk *walk);
 /* <delay/> of a moment, said by `from`. */

@@ -118,8 +118,7 @@ static void session_unproven_lost(struct session *s) {
 struct reroute {
     struct msg_call call;
     struct account *account; /* stays: a job of it */
-    struct sm_item *items;   /* a ring */
-    uint32_t head, cap, count;
+    struct outbox rest;
     uint16_t full_len;
     char full[];
 };
@@ -128,36 +127,32 @@ static void reroute_run(struct turn *turn, struct msg_call *call) {
     struct reroute *r = CONTAINER_OF(call, struct reroute, call);
     struct account *a = r->account;
     struct str full = str_of(r->full, r->full_len);
-    for (; r->count > 0; r->count--, r->head++) {
+    struct outbox *rest = &r->rest;
+    for (; rest->count > 0; rest->count--, rest->head = (rest->head + 1) % rest->cap) {
         if (turn_is_long(turn)) {
             shard_post(turn->shard, &call->msg);
             return;
         }
-        struct sm_item *item = &r->items[r->head % r->cap];
+        struct outbox_item *item = outbox_at(rest, 0);
         bool lost = item->sequence ? handover_failed(a, item->sequence) : false;
         deliver_again(turn, a, full, item, lost);
         wire_unref(&item->wire);
     }
-    free(r->items);
+    outbox_free(rest);
     free(r);
     account_job_end(turn, a);
 }
 
 static void session_reroute(struct turn *turn, struct session *s) {
-    struct sm *sm = s->sm;
-    if (sm && sm->sent != sm->acked) {
+    if (s->outbox.count > 0) {
         struct reroute *r = msg_new(MSG_CALL, sizeof *r + s->full_len, 0);
         r->call.run = reroute_run;
         r->call.msg.from = turn->shard->index;
         r->account = s->account;
-        r->items = sm->items;
-        r->head = sm->head;
-        r->cap = sm->cap;
-        r->count = sm->sent - sm->acked;
+        r->rest = s->outbox;
         r->full_len = s->full_len;
         memcpy(r->full, s->full, s->full_len);
-        sm->items = NULL;
-        sm->acked = sm->sent;
+        s->outbox = (struct outbox){0};
         account_job_begin(s->account);
         reroute_run(turn, &r->call);
     }
@@ -175,7 +170,7 @@ static void session_leave(struct turn *turn, struct session *s) {
 void session_end(struct turn *turn, struct session *s, enum stream_error error, struct str text) {
     if (s->ending) return;
     s->ending = true;
-    sm_discount(s);
+    outbox_discount(s);
     struct account *a = s->account;
     account_job_begin(a); /* holds the account while its last session leaves */
     LOG(LOG_DEBUG, "session-end", F_STR("session", session_full(s)), F_STR("why", stream_error_name(error)));
@@ -188,6 +183,7 @@ void session_end(struct turn *turn, struct session *s, enum stream_error error, 
     }
     session_reroute(turn, s);
     sm_free(turn, s);
+    outbox_free(&s->outbox);
     if (a->flooder == s) {
         a->flooder = NULL;
         handover_wait(a, a->flood_at + 1); /* what it had not reached */
@@ -297,6 +293,7 @@ static void on_acking(struct loop_deferred *deferred) {
         return;
     }
     session_tell_handled(turn, s);
+    outbox_flush(turn, s);
     if (s->stream) stream_unchoke(turn, s->stream); /* last: it may end the session */
 }
 
@@ -317,10 +314,11 @@ void session_write(struct turn *turn, struct session *s, struct wire *wire) {
     (void)turn;
 }
 
-enum { PROOF_MS = 3000 };
+enum { PROOF_MS = 3000, WRITE_NOW_MAX = 4096 };
 
 /* Without stream management arrival is proven by the answer to a ping. */
-static void session_keep_unproven(struct session *s, int64_t sequence) {
+void session_wrote(struct session *s, int64_t sequence) {
+    if (sequence == 0) return;
     if (s->unproven_count == s->unproven_cap) {
         s->unproven_cap = s->unproven_cap ? s->unproven_cap * 2 : 8;
         s->unproven = realloc(s->unproven, s->unproven_cap * sizeof *s->unproven);
@@ -337,8 +335,8 @@ void session_proven_all(struct turn *turn, struct session *s) {
 
 void session_has_read(struct turn *turn, struct session *s) {
     session_proven_all(turn, s);
-    for (uint32_t i = 0; s->sm && i != s->sm->sent - s->sm->acked; i++) {
-        struct sm_item *item = &s->sm->items[(s->sm->head + i) % s->sm->cap];
+    for (uint32_t i = 0; i < s->outbox.written; i++) {
+        struct outbox_item *item = outbox_at(&s->outbox, i);
         if (item->sequence) handover_done(turn, s->account, item->sequence);
         item->sequence = 0;
     }
@@ -353,16 +351,29 @@ void session_proven(struct turn *turn, struct session *s) {
     if (s->unproven_count > 0 && s->stream) stream_wake(s->stream, PROOF_MS);
 }
 
+/* What waits before it comes first, a full socket has no room, and a large one for many sessions would be a long step. */
+static bool session_writes_now(const struct session *s, const struct wire *wire) {
+    const struct peer *peer = s->stream ? s->stream->peer : NULL;
+    return peer && !s->overflowed && outbox_is_written(&s->outbox) && wire->len <= WRITE_NOW_MAX &&
+           !peer->ops->is_full(peer);
+}
+
 void session_send(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
     if (s->ending) return;
     s->account->im->stanzas_out++;
     if (sequence) handover_begin(s->account, sequence);
-    if (s->sm) {
-        sm_keep(turn, s, wire, sequence);
-        return;
+    bool is_now = session_writes_now(s, wire);
+    if (s->sm || !is_now) outbox_add(s, wire, sequence);
+    if (s->overflowed) return;
+    if (!is_now) {
+        if (s->stream) session_defer(s);
+    } else if (s->sm) {
+        outbox_write_next(turn, s);
+        sm_wrote(turn, s);
+    } else {
+        session_write(turn, s, wire);
+        session_wrote(s, sequence);
     }
-    session_write(turn, s, wire);
-    if (sequence) session_keep_unproven(s, sequence);
 }
 
 void session_send_node(struct turn *turn, struct session *s, const struct xml_node *el) {
@@ -374,5 +385,6 @@ void session_send_node(struct turn *turn, struct session *s, const struct xml_no
 bool session_is_full(const struct session *s) {
     if (!s->stream || s->stream->peer->ops->is_full(s->stream->peer)) return true;
     const struct options *o = &s->account->im->server->options;
-    return s->sm && ((int64_t)(s->sm->sent - s->sm->acked) > o->sm_queue / 2 || s->sm->bytes > o->sm_queue_bytes / 2);
+    if (s->outbox.unwritten_bytes > o->output_high / 4) return true;
+    return s->sm && (s->outbox.count > o->sm_queue / 2 || s->outbox.bytes > o->sm_queue_bytes / 2);
 }

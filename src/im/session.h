@@ -8,20 +8,17 @@
 #include "base/ordered.h"
 #include "im/account.h"
 #include "im/hook.h"
+#include "im/outbox.h"
 #include "im/stream.h"
 
 /* XEP-0198, only for sessions that enabled it. */
 struct sm {
-    char id[23];           /* to resume by; empty: may not be resumed */
-    uint32_t sent;         /* stanzas sent since it was enabled */
-    uint32_t acked;        /* of these acknowledged */
-    uint32_t asked;        /* value of `sent` when we last asked */
-    int64_t asked_ms;      /* when that was */
-    uint32_t told;         /* the h that the client knows */
-    uint32_t base;         /* session.received when it was enabled: h counts from there */
-    uint32_t bytes;        /* of what waits */
-    struct sm_item *items; /* ring of `sent - acked` */
-    uint32_t cap, head;
+    char id[23];      /* to resume by; empty: may not be resumed */
+    uint32_t acked;   /* stanzas sent since it was enabled and acknowledged; behind them comes what is in the outbox */
+    uint32_t asked;   /* how many were written when we last asked */
+    int64_t asked_ms; /* when that was */
+    uint32_t told;    /* the h that the client knows */
+    uint32_t base;    /* session.received when it was enabled: h counts from there */
     struct ordered undecided; /* numbers of kept stanzas whose fate is open; done: decided, but one before it is not */
     int64_t awaited;          /* the newest that ever was in it */
     int64_t resume_ms;        /* how long it hibernates */
@@ -31,17 +28,12 @@ struct sm {
     uint32_t resuming_h;
 };
 
-struct sm_item {
-    struct wire *wire;
-    int64_t sequence; /* of the archive row that it hands over; 0: none */
-    uint64_t request; /* a request that somebody waits to have answered: its name; 0: none */
-};
-
 struct session {
     struct link in_account;
     struct account *account;
-    struct stream *stream;      /* NULL: hibernating */
-    struct sm *sm;              /* NULL: not enabled */
+    struct stream *stream; /* NULL: hibernating */
+    struct sm *sm;         /* NULL: not enabled */
+    struct outbox outbox;
     struct wire *presence;      /* the last available one, with from; NULL: not available */
     struct map *directed;       /* addresses it sent directed presence to; NULL: none */
     uint32_t index, generation; /* the handle */
@@ -91,9 +83,11 @@ void session_receive(struct turn *turn, struct session *session, const struct xm
 void session_send(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
 /* The same for a tree; `to` is set to its full address. */
 void session_send_node(struct turn *turn, struct session *session, const struct xml_node *el);
-/* Writes without keeping: stream management re-sends what it kept. */
+/* Its bytes to the connection, and nothing else: the outbox knows what is kept. */
 void session_write(struct turn *turn, struct session *session, struct wire *wire);
-/* Runs session_turn_end when the turn ends: acknowledgements, and the end of a session that overflowed. */
+/* A stanza was written that nobody will acknowledge: the answer to a ping will prove it. */
+void session_wrote(struct session *session, int64_t sequence);
+/* At the end of the turn: acknowledgements, what waits to be written, and the end of a session that overflowed. */
 void session_defer(struct session *session);
 bool session_is_full(const struct session *session);
 /* Available, i.e. presence was sent and not taken back. */
@@ -120,21 +114,22 @@ void session_has_read(struct turn *turn, struct session *session);
 bool sm_receive(struct turn *turn, struct session *session, const struct xml_node *el);
 /* Starts it as <enable/> asks; the answer is <enabled/> (in the arena) to be sent, or nested in <bound/>. */
 struct xml_node *sm_enable(struct turn *turn, struct session *session, const struct xml_node *enable);
-void sm_keep(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
+/* A stanza of the outbox was written: asks, if it is time to. */
+void sm_wrote(struct turn *turn, struct session *session);
 /* False: h is impossible (handled-count-too-high); the stream must end. */
 bool sm_acknowledge(struct turn *turn, struct session *session, uint32_t h);
 /* What was sent last is a request of that name (not 0), to be answered with an error if the session ends first; and: its client has answered. */
 void sm_asked(struct session *session, uint64_t request);
 void sm_answered(struct session *session, uint64_t request);
 uint32_t sm_handled(const struct session *session);
+/* How many stanzas are out on its connection, or were acknowledged: no client can acknowledge more. */
+uint32_t sm_written(const struct session *session);
 void sm_await(struct session *session, uint32_t number); /* its fate is open */
 void sm_decided(struct turn *turn, struct session *session, uint32_t number);
 /* Moves a hibernated (or half-dead) session to a new connection once nothing is undecided: <resumed/>, then what is unacknowledged. */
 void sm_resume(struct turn *turn, struct session *session, struct stream *stream, uint32_t h);
 struct session *sm_find(const struct account *account, struct str previd);
 void sm_hibernate(struct turn *turn, struct session *session);
-/* It ends: what it holds counts no longer among its account's, or its leaving would end others. */
-void sm_discount(struct session *session);
 void sm_free(struct turn *turn, struct session *session);
 /* Asks for an acknowledgement if enough is out. */
 void sm_ask(struct turn *turn, struct session *session);

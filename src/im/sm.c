@@ -60,16 +60,20 @@ void sm_decided(struct turn *turn, struct session *s, uint32_t number) {
 
 /* --- what was sent --- */
 
+uint32_t sm_written(const struct session *s) {
+    return s->sm->acked + s->outbox.written;
+}
+
 void sm_ask(struct turn *turn, struct session *s) {
     struct sm *sm = s->sm;
-    if (!s->stream || sm->asked == sm->sent) return;
-    sm->asked = sm->sent;
+    if (!s->stream || sm->asked == sm_written(s)) return;
+    sm->asked = sm_written(s);
     sm->asked_ms = turn->now_ms;
     stream_write(turn, s->stream, sm_node(turn, STR("r")));
 }
 
 void sm_ask_in_time(struct turn *turn, struct session *s) {
-    if (!s->stream || s->sm->asked == s->sm->sent) return;
+    if (!s->stream || s->sm->asked == sm_written(s)) return;
     int64_t left_ms = s->sm->asked_ms + ASK_ALONE_MS - turn->now_ms;
     if (left_ms <= 0) {
         sm_ask(turn, s);
@@ -78,86 +82,9 @@ void sm_ask_in_time(struct turn *turn, struct session *s) {
     }
 }
 
-static void sm_push(struct session *s, struct wire *wire, int64_t sequence) {
+void sm_wrote(struct turn *turn, struct session *s) {
     struct sm *sm = s->sm;
-    uint32_t count = sm->sent - sm->acked;
-    if (count == sm->cap) {
-        uint32_t cap = sm->cap ? sm->cap * 2 : 8;
-        struct sm_item *items = malloc(cap * sizeof *items);
-        CHECK(items != NULL);
-        for (uint32_t i = 0; i < count; i++) items[i] = sm->items[(sm->head + i) % sm->cap];
-        free(sm->items);
-        sm->items = items;
-        sm->head = 0;
-        sm->cap = cap;
-    }
-    sm->items[(sm->head + count) % sm->cap] = (struct sm_item){wire_ref(wire), sequence, 0};
-    sm->sent++;
-    sm->bytes += wire->len;
-    s->account->sm_count++;
-    s->account->sm_bytes += wire->len;
-}
-
-/* Ends when the turn does: what it has not acknowledged waits in the archive, or goes elsewhere. */
-static void sm_overflow(struct session *s) {
-    s->overflowed = true;
-    session_defer(s);
-}
-
-void sm_discount(struct session *s) {
-    if (!s->sm) return;
-    s->account->sm_count -= s->sm->sent - s->sm->acked;
-    s->account->sm_bytes -= s->sm->bytes;
-}
-
-/* The session to end first: without a connection before one that has it, then the one with most bytes. */
-static struct session *sm_largest(const struct account *a) {
-    struct session *largest = NULL;
-    LIST_EACH (&a->sessions, at, after) {
-        struct session *s = CONTAINER_OF(at, struct session, in_account);
-        if (!s->sm || s->overflowed || s->ending || s->sm->sent == s->sm->acked) continue;
-        bool is_alike = largest && !largest->stream == !s->stream;
-        if (!largest || (is_alike ? s->sm->bytes > largest->sm->bytes : !s->stream)) largest = s;
-    }
-    return largest;
-}
-
-/* All queues of an account together: however many sessions it has, strangers cannot fill the memory by writing to it. */
-static void sm_bound(struct account *a) {
-    const struct options *o = &a->im->server->options;
-    if (a->sm_count <= o->sm_account && a->sm_bytes <= (uint64_t)o->sm_account_bytes) return;
-    int64_t count = a->sm_count, bytes = (int64_t)a->sm_bytes;
-    LIST_EACH (&a->sessions, at, after) { /* those that are about to end already */
-        const struct session *s = CONTAINER_OF(at, struct session, in_account);
-        if (!s->sm || !s->overflowed || s->ending) continue;
-        count -= s->sm->sent - s->sm->acked;
-        bytes -= s->sm->bytes;
-    }
-    for (struct session *s; count > o->sm_account || bytes > o->sm_account_bytes;) {
-        if (!(s = sm_largest(a))) return;
-        count -= s->sm->sent - s->sm->acked;
-        bytes -= s->sm->bytes;
-        sm_overflow(s);
-    }
-}
-
-/* There is little room left: who reads shall say so now. */
-static bool sm_is_filling(const struct session *s) {
-    const struct account *a = s->account;
-    const struct options *o = &a->im->server->options;
-    return s->sm->sent - s->sm->acked > o->sm_queue / 2 || s->sm->bytes > o->sm_queue_bytes / 2 ||
-           a->sm_count > o->sm_account / 2 || a->sm_bytes > (uint64_t)o->sm_account_bytes / 2;
-}
-
-void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
-    struct sm *sm = s->sm;
-    const struct options *o = &s->account->im->server->options;
-    sm_push(s, wire, sequence);
-    if ((int64_t)(sm->sent - sm->acked) > o->sm_queue || sm->bytes > o->sm_queue_bytes) sm_overflow(s);
-    sm_bound(s->account);
-    if (s->overflowed) return;
-    session_write(turn, s, wire);
-    if (sm->sent - sm->asked >= ASK_EVERY || turn->now_ms - sm->asked_ms >= ASK_RIDES_MS || sm_is_filling(s)) {
+    if (sm_written(s) - sm->asked >= ASK_EVERY || turn->now_ms - sm->asked_ms >= ASK_RIDES_MS || outbox_is_filling(s)) {
         sm_ask(turn, s);
     } else {
         sm_ask_in_time(turn, s);
@@ -165,14 +92,12 @@ void sm_keep(struct turn *turn, struct session *s, struct wire *wire, int64_t se
 }
 
 void sm_asked(struct session *s, uint64_t request) {
-    struct sm *sm = s->sm;
-    if (sm && sm->sent != sm->acked) sm->items[(sm->head + sm->sent - sm->acked - 1) % sm->cap].request = request;
+    if (s->sm && s->outbox.count > 0) outbox_at(&s->outbox, s->outbox.count - 1)->request = request;
 }
 
 void sm_answered(struct session *s, uint64_t request) {
-    struct sm *sm = s->sm;
-    for (uint32_t i = 0; sm && i != sm->sent - sm->acked; i++) {
-        struct sm_item *item = &sm->items[(sm->head + i) % sm->cap];
+    for (uint32_t i = 0; s->sm && i < s->outbox.count; i++) {
+        struct outbox_item *item = outbox_at(&s->outbox, i);
         if (item->request == request) item->request = 0;
     }
 }
@@ -180,23 +105,13 @@ void sm_answered(struct session *s, uint64_t request) {
 bool sm_acknowledge(struct turn *turn, struct session *s, uint32_t h) {
     struct sm *sm = s->sm;
     uint32_t n = h - sm->acked;
-    if (n > sm->sent - sm->acked) return false;
+    if (n > s->outbox.written) return false;
     if (n > 0) session_proven_all(turn, s); /* what was written before it counted came before this */
     for (; n > 0; n--) {
-        struct sm_item *item = &sm->items[sm->head];
-        sm->bytes -= item->wire->len;
-        s->account->sm_count--;
-        s->account->sm_bytes -= item->wire->len;
-        wire_unref(&item->wire);
-        int64_t sequence = item->sequence;
-        sm->head = (sm->head + 1) % sm->cap;
+        int64_t sequence = outbox_at(&s->outbox, 0)->sequence;
+        outbox_drop(s);
         sm->acked++;
         if (sequence) handover_done(turn, s->account, sequence);
-    }
-    if (sm->acked == sm->sent && sm->cap > 8) { /* a burst is over: its memory goes */
-        free(sm->items);
-        sm->items = NULL;
-        sm->cap = sm->head = 0;
     }
     if (s->stream && s->stream->drains) stream_drain_go(turn, s->stream);
     return true;
@@ -271,7 +186,7 @@ bool sm_receive(struct turn *turn, struct session *s, const struct xml_node *el)
         if (!str_to_u64(xml_attr(el, STR("h")), UINT32_MAX, &h)) {
             stream_fail(turn, stream, STREAM_ERR_BAD_FORMAT, STR("<a/> needs h."));
         } else if (!sm_acknowledge(turn, s, (uint32_t)h)) {
-            sm_too_high(turn, stream, (uint32_t)h, s->sm->sent);
+            sm_too_high(turn, stream, (uint32_t)h, sm_written(s));
         }
     } else {
         return false;
@@ -316,10 +231,9 @@ static void sm_finish_resume(struct turn *turn, struct session *s) {
     s->stream = stream;
     s->account->im->resumes++;
     stream_resumed(turn, stream, s, resumed);
-    uint32_t count = sm->sent - sm->acked;
-    for (uint32_t i = 0; i < count; i++) session_write(turn, s, sm->items[(sm->head + i) % sm->cap].wire);
+    outbox_rewind(&s->outbox);
     sm->asked = sm->acked;
-    if (count > 0) sm_ask(turn, s);
+    outbox_flush(turn, s);
     for (const struct feature *const *f = features; *f; f++) {
         if ((*f)->session_resumed) (*f)->session_resumed(turn, s);
     }
@@ -353,8 +267,6 @@ void sm_free(struct turn *turn, struct session *s) {
         stream_close(turn, sm->resuming, STREAM_ERR_CONFLICT, STR("The session has ended."));
     }
     loop_timer_cancel(turn->shard->loop, &sm->expiry);
-    for (uint32_t i = 0; i != sm->sent - sm->acked; i++) wire_unref(&sm->items[(sm->head + i) % sm->cap].wire);
-    free(sm->items);
     ordered_free(&sm->undecided);
     free(sm);
     s->sm = NULL;

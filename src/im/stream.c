@@ -38,10 +38,18 @@ struct held {
 
 /* --- large answers --- */
 
-/* The socket is full, or it has taken long enough: the socket will tell. Or too much is unacknowledged: then the next <a/> goes on (sm.c). */
+void stream_ask_drain(struct stream *stream) {
+    if (stream->drain_asked) return;
+    stream->drain_asked = true;
+    stream->peer->ops->ask_drain(stream->peer);
+}
+
+/* The socket is full, or it has taken long enough, or what was sent is not even written: the socket will tell. Or too much is
+ * unacknowledged: then the next <a/> goes on (sm.c). */
 static void stream_drain_wait(struct stream *stream) {
-    bool is_long = stream->session && !session_is_full(stream->session);
-    if (is_long || stream->peer->ops->is_full(stream->peer)) stream->peer->ops->ask_drain(stream->peer);
+    const struct session *s = stream->session;
+    bool is_long = s && (!session_is_full(s) || !outbox_is_written(&s->outbox));
+    if (is_long || stream->peer->ops->is_full(stream->peer)) stream_ask_drain(stream);
 }
 
 void stream_drain_go(struct turn *turn, struct stream *stream) {
@@ -296,7 +304,7 @@ static bool stream_resume(struct turn *turn, struct stream *stream, const struct
     unsigned long long h;
     struct session *s = sm_find(stream->account, xml_attr(resume, STR("previd")));
     if (s && str_to_u64(xml_attr(resume, STR("h")), UINT32_MAX, &h) &&
-        (uint32_t)h - s->sm->acked <= s->sm->sent - s->sm->acked) {
+        (uint32_t)h - s->sm->acked <= s->outbox.written) {
         sm_resume(turn, s, stream, (uint32_t)h);
         return true;
     }
@@ -518,7 +526,8 @@ static void on_end(struct turn *turn, void *owner) {
 static void stream_end(struct turn *turn, struct stream *stream) {
     if (stream->session) {
         /* A client that leaves in order has read what had left us; what has not may be lost. */
-        if (!stream->peer->ops->is_sending(stream->peer)) session_has_read(turn, stream->session);
+        bool is_out = outbox_is_written(&stream->session->outbox) && !stream->peer->ops->is_sending(stream->peer);
+        if (is_out) session_has_read(turn, stream->session);
         session_end(turn, stream->session, STREAM_ERR_NONE, STR_NONE);
     } else {
         stream_close(turn, stream, STREAM_ERR_NONE, STR_NONE);
@@ -547,7 +556,10 @@ static void on_bad(struct turn *turn, void *owner, enum xml_error error) {
 }
 
 static void on_drained(struct turn *turn, void *owner) {
-    stream_drain_go(turn, owner);
+    struct stream *stream = owner;
+    stream->drain_asked = false;
+    if (stream->session) outbox_flush(turn, stream->session);
+    stream_drain_go(turn, stream);
 }
 
 static void on_secure(struct turn *turn, void *owner) {

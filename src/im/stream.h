@@ -35,6 +35,7 @@ struct stream {
     bool success_due;                  /* SASL success is not yet written */
     bool end_held;                     /* the end of the stream waits, like `held` */
     uint8_t busy;                      /* calls up the stack that still look at it */
+    bool drain_asked;                  /* the socket will tell when it has room */
     bool choked;                       /* held until less of its session is in flight */
     uint8_t holds; /* something that was sent must take effect before what came after it is looked at */
     char lang[12];
@@ -90,6 +91,8 @@ struct stream_drain {
     bool (*more)(struct turn *turn, struct session *session, struct stream_drain *drain);
     void (*gone)(struct turn *turn, struct stream_drain *drain);
 };
+/* The socket will tell when there is room: then the outbox goes on, and what is behind it. */
+void stream_ask_drain(struct stream *stream);
 /* There may be room again. */
 void stream_drain_go(struct turn *turn, struct stream *stream);
 void stream_drain_add(struct turn *turn, struct session *session, struct stream_drain *drain);

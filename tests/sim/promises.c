@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "im/router.h"
+#include "im/session.h"
 #include "xmpp/ns.h"
 
 /* --- notes and their names --- */
@@ -106,6 +107,19 @@ static void message_written(struct cable *c, const struct xml_node *el) {
     }
 }
 
+/* The error about it waits for room, or for its turn, in the outbox of that session: it is lost only with the session, as on a dead socket. */
+static bool refusal_is_queued(const struct cable *c, const struct note *n) {
+    const struct stream *stream = c->owner;
+    const struct outbox *box = c->server_gone || !stream->session ? NULL : &stream->session->outbox;
+    for (uint32_t i = box ? box->written : 0; box && i < box->count; i++) {
+        const struct wire *wire = outbox_at(box, i)->wire;
+        const struct xml_node *el =
+            cable_parse(c->world->scratch, arena_dup(c->world->scratch, str_of(wire->bytes, wire->len)));
+        if (str_eq(xml_attr(el, STR("type")), STR("error")) && promise_note(c->world, el) == n) return true;
+    }
+    return false;
+}
+
 /* All that this h newly counts must be decided; an error may follow in the same turn, out of what waits for a session that returns. */
 static void handled_written(struct cable *c, const struct xml_node *el) {
     unsigned long long h = 0;
@@ -115,14 +129,18 @@ static void handled_written(struct cable *c, const struct xml_node *el) {
     if (h < r->told) world_fail(c->world, "(2) %s: h=%llu after %u", r->full, h, r->told);
     for (; r->told < h; r->told++) {
         struct note *n = r->sent[r->told].note;
-        if (n && n->kept && n->rows == 0 && !n->refused && !n->from->has_blocked[n->to->index]) c->world->doubtful = n;
+        if (!n || !n->kept || n->rows > 0 || n->refused || n->from->has_blocked[n->to->index]) continue;
+        if ((n->refused = refusal_is_queued(c, n))) continue;
+        c->world->doubtful = n;
+        c->world->doubter = c;
     }
 }
 
 void promise_turn_ended(struct world *w) {
     const struct note *n = w->doubtful;
     w->doubtful = NULL;
-    if (n && !n->refused) world_fail(w, "(2) m%u is counted, and is neither stored nor refused", n->number);
+    if (n && !n->refused && !refusal_is_queued(w->doubter, n))
+        world_fail(w, "(2) m%u is counted, and is neither stored nor refused", n->number);
 }
 
 void promise_written(struct cable *c, const struct xml_node *el) {

@@ -164,6 +164,7 @@ struct world {
     struct channel channels[SENDERS][SHARDS_MAX];
     int64_t messages_seen; /* highest id of the table */
     struct note *doubtful; /* counted in this turn; what of it is not known yet */
+    struct cable *doubter; /* by that session */
     struct map fates;      /* stanzas whose fate is open: session, number */
     struct person people[PEOPLE_MAX];
     unsigned person_count;
