@@ -111,6 +111,34 @@ test('the original on request, and what moves as it is', async () => {
   expect((await sentFiles(page))[1]).toMatchObject({ size: gif.length, info: { type: 'image/gif', name: 'cat.gif' } });
 });
 
+test('a film goes without its place, unless it is wanted as it is; what cannot be judged is said before', async () => {
+  const page = await show('', 'mia@example.org');
+  const box = (type: string, body: Buffer) => {
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(body.length + 8);
+    head.write(type, 4, 'latin1');
+    return Buffer.concat([head, body]);
+  };
+  const place = '+48.8577+002.295/';
+  const where = box('moov', box('udta', box('\u00a9xyz', Buffer.from(place))));
+  const film = Buffer.concat([box('ftyp', Buffer.from('isom')), where]);
+  await pick(page, 'Photo or video', [file('film.mp4', 'video/mp4', film)]);
+  await page.getByText('Where they were taken is removed').waitFor();
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect.poll(async () => (await sentFiles(page)).length).toBe(1);
+  await pick(page, 'Photo or video', [file('film.mp4', 'video/mp4', film)]);
+  await page.getByLabel('Send videos unchanged').check();
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect.poll(async () => (await sentFiles(page)).length).toBe(2);
+  const [clean, whole] = (await sentFiles(page)).map((it) => Buffer.from(it.bytes));
+  expect(clean!.length).toBe(film.length);
+  expect(clean!.includes(place)).toBe(false);
+  expect(whole!.equals(film)).toBe(true);
+  await pick(page, 'File', [file('scan.tiff', 'image/tiff', Buffer.from(`II*\0 ${place}`))]);
+  await page.getByText('“scan.tiff” may say where it was taken.').waitFor();
+  expect(await audit(page, '.composer')).toEqual([]);
+});
+
 test('pasted and dropped', async () => {
   const page = await show('', 'mia@example.org');
   const give = (kind: 'paste' | 'drop', name: string, text = '') =>

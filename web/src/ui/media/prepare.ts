@@ -1,8 +1,10 @@
 // What happens to a file before it is sent. Photos are turned upright, made smaller and written anew, which leaves
-// behind whatever the camera noted in them (the place above all), unless the original is wanted. What moves (GIF,
+// behind whatever the camera noted in them (the place above all), unless the original is wanted. Films, and photos that
+// this browser cannot draw, stay as they are but for the place. What moves (GIF,
 // animated WebP and PNG) stays as it is: drawing it anew would stop it.
 import { typeOf } from '../../mime';
 import type { OutgoingFile } from '../../store/model';
+import { mayHavePlace, mediaType, withoutPlace } from './place';
 
 /** Pixels of the longer side. */
 const LONG = 2048;
@@ -102,8 +104,8 @@ async function picture(file: File, type: string, wish: Wish): Promise<OutgoingFi
 }
 
 /** Size, length and first moment of a video; nothing where the browser cannot play it. */
-async function film(file: File, type: string): Promise<OutgoingFile> {
-  const info: OutgoingFile['info'] = { name: file.name, type };
+async function film(file: Blob, name: string, type: string): Promise<OutgoingFile> {
+  const info: OutgoingFile['info'] = { name, type };
   const address = URL.createObjectURL(file);
   const video = document.createElement('video');
   video.muted = true;
@@ -137,11 +139,15 @@ async function film(file: File, type: string): Promise<OutgoingFile> {
 }
 
 export async function prepare(file: File, wish: Wish): Promise<OutgoingFile> {
-  const type = (file.type || typeOf(file.name)).toLowerCase().split(';')[0]!.trim() || 'application/octet-stream';
+  const type = mediaType(file);
   if (/^image\/(?!svg)/.test(type)) {
     const done = await picture(file, type, wish);
     if (done) return done;
   }
-  if (type.startsWith('video/')) return film(file, type);
+  if (!wish.original && mayHavePlace(type)) {
+    const { blob } = await withoutPlace(file);
+    return type.startsWith('video/') ? film(blob, file.name, type) : { blob, info: { name: file.name, type } };
+  }
+  if (type.startsWith('video/')) return film(file, file.name, type);
   return { blob: file, info: { name: file.name, type } };
 }

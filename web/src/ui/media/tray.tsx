@@ -8,10 +8,13 @@ import { type Item, showMenu } from '../kit/menu';
 import { toast } from '../kit/toast';
 import { touch } from '../look';
 import { bytes, splitName } from './kinds';
+import { mayHavePlace, mediaType, withoutPlace } from './place';
 
 interface Attached {
   id: number;
   file: File;
+  /** It may say where it was taken, and that cannot be removed. */
+  placed: Signal<boolean>;
 }
 
 interface Tray {
@@ -33,7 +36,8 @@ export function trayOf(session: Session, chat: Address): Tray {
   return made;
 }
 
-const isPhoto = (file: File) => /^image\/(?!svg|gif)/.test(file.type);
+const isFilm = (file: File) => mayHavePlace(mediaType(file)) && mediaType(file).startsWith('video/');
+const isPhoto = (file: File) => /^image\/(?!svg|gif)/.test(mediaType(file));
 
 /** A folder looks like a file until one reads it. */
 async function readable(file: File): Promise<boolean> {
@@ -56,7 +60,7 @@ export async function attach(session: Session, chat: Address, files: readonly Fi
     if (large) toast(t('attach.tooLarge', { name: file.name, size: bytes(file.size), max: bytes(max) }), { bad: true });
     else if (!(await readable(file))) toast(t('attach.unreadable', { name: file.name }), { bad: true });
     else if (file.size === 0) toast(t('attach.empty', { name: file.name }), { bad: true });
-    else tray.list.value = [...tray.list.peek(), { id: ++serial, file }];
+    else tray.list.value = [...tray.list.peek(), { id: ++serial, file, placed: signal(false) }];
   }
 }
 
@@ -109,6 +113,17 @@ function Thumb({ item, remove }: { item: Attached; remove(): void }) {
   const { file } = item;
   const [address, setAddress] = useState<string | undefined>(undefined);
   const [shown, setShown] = useState(/^(?:image\/(?!svg)|video\/)/.test(file.type));
+  const type = mediaType(file);
+  // What can be drawn is drawn anew; of the rest the place is removed where that can be done.
+  const asked = mayHavePlace(type) && !(shown && type.startsWith('image/'));
+  useEffect(() => {
+    if (!asked) return;
+    void withoutPlace(file)
+      .then(({ sure }) => {
+        item.placed.value = !sure;
+      })
+      .catch(() => {});
+  }, [file, asked]);
   useEffect(() => {
     if (!shown) return;
     const made = URL.createObjectURL(file);
@@ -148,6 +163,8 @@ export function TrayView({ session, chat, after }: { session: Session; chat: Add
   const { list, original } = trayOf(session, chat);
   if (list.value.length === 0) return null;
   const photos = list.value.some(({ file }) => isPhoto(file));
+  const films = list.value.some(({ file }) => isFilm(file));
+  const told = list.value.filter(({ placed }) => placed.value && !original.value);
   return (
     <div class="tray-in">
       <ul class="tray" aria-label={t('attach.tray')}>
@@ -162,7 +179,12 @@ export function TrayView({ session, chat, after }: { session: Session; chat: Add
           />
         ))}
       </ul>
-      {photos && (
+      {told.map(({ id, file }) => (
+        <p class="tray-note" role="status" key={id}>
+          {t('attach.placed', { name: file.name })}
+        </p>
+      ))}
+      {(photos || films) && (
         <label class="tray-option">
           <input
             type="checkbox"
@@ -172,8 +194,10 @@ export function TrayView({ session, chat, after }: { session: Session; chat: Add
             }}
           />
           <span>
-            {t('attach.original')}
-            <small>{t(original.value ? 'attach.originalOn' : 'attach.originalOff')}</small>
+            {t(photos ? 'attach.original' : 'attach.unchanged')}
+            <small>
+              {t(original.value ? 'attach.originalOn' : photos ? 'attach.originalOff' : 'attach.unchangedOff')}
+            </small>
           </span>
         </label>
       )}
