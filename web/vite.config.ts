@@ -16,6 +16,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     sourcemap: false,
   },
+  worker: { format: 'es' },
   server: {
     // `npm run dev` beside a running `./run`.
     proxy: {

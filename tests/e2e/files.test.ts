@@ -26,7 +26,10 @@ async function facing(a: Person, b: Person): Promise<void> {
 /** What the other side gets when they save it. */
 async function saved(person: Person, name: string): Promise<{ data: Buffer; name: string }> {
   const download = person.page.waitForEvent('download');
-  await person.page.locator('.filecard .ring', { has: person.page.locator('svg') }).last().click();
+  await person.page
+    .locator('.filecard .ring', { has: person.page.locator('svg') })
+    .last()
+    .click();
   const file = await download;
   expect(file.suggestedFilename()).toBe(name);
   return { data: await readFile(await file.path()), name };
@@ -66,8 +69,16 @@ for (const size of ['phone', 'desktop'] as const)
     await go.click();
     await noah.page.locator('.msg.in .wave i.p').nth(3).waitFor();
     // What stands in the list is words, not an address.
-    if (size === 'phone') await noah.button('Back').or(noah.page.getByRole('link', { name: /^Back/ })).first().click();
-    await noah.row(mia.name).locator('.row-text', { hasText: /^Voice message 0:0\d$/ }).waitFor();
+    if (size === 'phone')
+      await noah
+        .button('Back')
+        .or(noah.page.getByRole('link', { name: /^Back/ }))
+        .first()
+        .click();
+    await noah
+      .row(mia.name)
+      .locator('.row-text', { hasText: /^Voice message 0:0\d$/ })
+      .waitFor();
     expect(await noah.page.locator('.app').textContent()).not.toMatch(/\/files\//);
   });
 
@@ -126,6 +137,37 @@ test('an upload that breaks goes on where it broke, also after a reload', { time
   await noah.log.locator('.fname', { hasText: 'film' }).waitFor({ timeout: 40_000 });
   expect(sha((await saved(noah, 'film.bin')).data)).toBe(sha(bytes));
   await mia.page.locator('.msg.own .mark-read').waitFor();
+});
+
+/** What a browser keeps of the last message with a file. */
+const lastFile = (person: Person) =>
+  person.page.evaluate(
+    (name) =>
+      new Promise<{ hash?: string; size?: number } | undefined>((resolve, reject) => {
+        const opening = indexedDB.open(name);
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const all = opening.result.transaction('messages').objectStore('messages').getAll();
+          all.onsuccess = () => {
+            opening.result.close();
+            resolve(all.result.findLast((it) => it.file)?.file);
+          };
+        };
+      }),
+    `confab:${person.jid}`,
+  );
+
+test('a large file has its sum, which a worker makes under the rules of the real page', {
+  timeout: 120_000,
+}, async () => {
+  const [mia, noah] = await world.pair();
+  await facing(mia, noah);
+  const bytes = randomBytes(34_000_000);
+  await mia.sendFiles('File', [{ name: 'film.bin', mimeType: 'application/octet-stream', buffer: bytes }]);
+  await noah.log.locator('.fname', { hasText: 'film' }).waitFor({ timeout: 60_000 });
+  const told = await lastFile(noah);
+  expect(told?.hash).toBe(createHash('sha256').update(bytes).digest('base64'));
+  expect(sha((await saved(noah, 'film.bin')).data)).toBe(sha(bytes));
 });
 
 test('files wait while offline, keep their order, and can be given up', { timeout: 90_000 }, async () => {

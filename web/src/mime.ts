@@ -35,3 +35,10 @@ export function typeOf(name: string): string {
   const end = /\.([a-z0-9]{1,8})$/i.exec(name)?.[1]?.toLowerCase();
   return (end && BY_END[end]) || 'application/octet-stream';
 }
+
+export const mediaType = (file: File) =>
+  (file.type || typeOf(file.name)).toLowerCase().split(';')[0]!.trim() || 'application/octet-stream';
+
+/** Whether cameras write a place into such files. WebM and Ogg, as browsers and phones make them, have none. */
+export const mayHavePlace = (type: string) =>
+  /^image\/(?!svg|gif|bmp)/.test(type) || /^video\/(?!webm|ogg)/.test(type) || /^audio\/(?:x-)?(?:mp4|m4a)$/.test(type);

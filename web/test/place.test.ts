@@ -1,6 +1,7 @@
 // Where a film or a picture was taken goes from the file, and nothing else does.
 import { describe, expect, it } from 'vitest';
-import { blankPlaces, mayHavePlace, withoutPlace } from '../src/ui/media/place';
+import { mayHavePlace } from '../src/mime';
+import { blankPlaces, withoutPlace } from '../src/ui/media/place';
 
 const u32 = (n: number) => Buffer.from([n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]);
 const u16 = (n: number) => Buffer.from([n >> 8, n & 255]);

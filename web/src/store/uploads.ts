@@ -11,6 +11,7 @@ import { Batch } from './batch';
 import type { Change } from './changes';
 import { type Env, type HttpAnswer, NetworkError } from './env';
 import { fail, uploadFailure } from './failures';
+import { sha256 } from './hash';
 import type { Failure, FileInfo, Upload } from './model';
 
 /** Cannot go on: the user has to know, and to decide. */
@@ -26,8 +27,6 @@ class SlotGone extends Error {}
 /** At most so often a new place is asked for. */
 const RENEWALS = 2;
 const PROGRESS_MS = 120;
-/** Larger files are not hashed: that would need all of them in memory at once. */
-const HASH_MAX = 32 * 2 ** 20;
 
 export interface UploadsOptions {
   db: AccountDb;
@@ -146,8 +145,9 @@ export class Uploads {
     const row = await db.get('uploads', key);
     try {
       if (!row) throw new Refused(fail('unknown', 'This file is no longer here. Attach it again.'));
+      const hash = sha256(row.blob, signal);
       await this.transfer(row, signal);
-      await this.complete(row);
+      await this.complete(row, await hash);
     } catch (e) {
       if (signal.aborted) return;
       if (!(e instanceof Refused)) console.error(e);
@@ -297,10 +297,9 @@ export class Uploads {
   }
 
   /** It is on the server: now the message goes. */
-  private async complete(row: UploadRow): Promise<void> {
+  private async complete(row: UploadRow, hash: string | undefined): Promise<void> {
     const { db, own, emit, ready } = this.options;
     const url = row.slot!.get;
-    const hash = await sha256(row.blob);
     const changes = await Batch.run(db, own, async (batch) => {
       await batch.tx.objectStore('uploads').delete(row.key);
       const message = await byKey(batch.tx, row.key);
@@ -339,10 +338,4 @@ function brokenOff(sent: number, total: number): Failure {
       ? `The connection broke at ${part} %. It goes on from there.`
       : 'The file could not be sent: no connection.',
   );
-}
-
-async function sha256(blob: Blob): Promise<string | undefined> {
-  if (blob.size > HASH_MAX || !globalThis.crypto?.subtle) return undefined;
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
-  return btoa(String.fromCharCode(...digest));
 }

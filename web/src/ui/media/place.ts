@@ -2,8 +2,6 @@
 // where it stands, so that no other byte moves and no index has to change. Only the heads of the boxes and the few that
 // say something about the whole are read, however large the file is.
 
-import { typeOf } from '../../mime';
-
 interface Box {
   type: string;
   /** Bytes from the beginning of what is walked: the box, its content, its end. */
@@ -254,10 +252,3 @@ export async function withoutPlace(blob: Blob): Promise<Cleared> {
     throw e;
   }
 }
-
-export const mediaType = (file: File) =>
-  (file.type || typeOf(file.name)).toLowerCase().split(';')[0]!.trim() || 'application/octet-stream';
-
-/** Whether cameras write a place into such files. WebM and Ogg, as browsers and phones make them, have none. */
-export const mayHavePlace = (type: string) =>
-  /^image\/(?!svg|gif|bmp)/.test(type) || /^video\/(?!webm|ogg)/.test(type) || /^audio\/(?:x-)?(?:mp4|m4a)$/.test(type);

@@ -2,9 +2,9 @@
 // behind whatever the camera noted in them (the place above all), unless the original is wanted. Films, and photos that
 // this browser cannot draw, stay as they are but for the place. What moves (GIF,
 // animated WebP and PNG) stays as it is: drawing it anew would stop it.
-import { typeOf } from '../../mime';
+import { mayHavePlace, mediaType, typeOf } from '../../mime';
 import type { OutgoingFile } from '../../store/model';
-import { mayHavePlace, mediaType, withoutPlace } from './place';
+import { withoutPlace } from './place';
 
 /** Pixels of the longer side. */
 const LONG = 2048;

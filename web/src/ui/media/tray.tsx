@@ -1,6 +1,7 @@
 // What stands in the composer to be sent with the next message: picked, pasted or dropped.
 import { type Signal, signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
+import { mayHavePlace, mediaType } from '../../mime';
 import type { Address, OutgoingFile, Session } from '../../store/model';
 import { t } from '../i18n';
 import { Icon } from '../kit/icon';
@@ -8,7 +9,6 @@ import { type Item, showMenu } from '../kit/menu';
 import { toast } from '../kit/toast';
 import { touch } from '../look';
 import { bytes, splitName } from './kinds';
-import { mayHavePlace, mediaType, withoutPlace } from './place';
 
 interface Attached {
   id: number;
@@ -118,7 +118,8 @@ function Thumb({ item, remove }: { item: Attached; remove(): void }) {
   const asked = mayHavePlace(type) && !(shown && type.startsWith('image/'));
   useEffect(() => {
     if (!asked) return;
-    void withoutPlace(file)
+    void import('./place')
+      .then(({ withoutPlace }) => withoutPlace(file))
       .then(({ sure }) => {
         item.placed.value = !sure;
       })
