@@ -15,7 +15,9 @@ import { FakeServer } from './fake-server';
 
 const MIA = 'mia@example.org';
 const BEN = 'ben@example.org';
-const THUMB = 'data:image/jpeg;base64,AAAA';
+// One black pixel.
+const THUMB =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
 const full: SharedFile = {
   url: 'https://files.example/files/a/lake.jpg',

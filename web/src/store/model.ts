@@ -3,6 +3,7 @@
 // the views (ui/) read them and call actions. Nothing here depends on either side, so that
 // the views can be shown with made-up data (test/fixture-store.ts) and the store tested without views.
 import type { ReadonlySignal } from '@preact/signals';
+import type { SharedFile } from '../xmpp/mod/file';
 
 /** A bare address, normalised: `mia@example.org`. Used as the key of contacts and chats. */
 export type Address = string;
@@ -38,30 +39,8 @@ export interface Failure {
   text: string;
 }
 
-/** A file of a message. All of it was written by its sender; the store has checked its form, not its truth. */
-export interface FileInfo {
-  /** http or https; empty while a file of mine has not been uploaded. Views load `Session.reach(url)`, never this. */
-  url: string;
-  /** Never empty. */
-  name: string;
-  /** Media type, lower case. */
-  type: string;
-  /** Bytes. */
-  size?: number;
-  /** Pixels, as it is to be shown. */
-  width?: number;
-  height?: number;
-  /** Milliseconds. */
-  length?: number;
-  /** SHA-256, base64. */
-  hash?: string;
-  /** A very small picture of it, as a data: address. */
-  thumb?: string;
-  /** Loudness over time, 0 to 31 each: it is a voice message. */
-  wave?: number[];
-  /** To be kept rather than looked at. */
-  attachment?: boolean;
-}
+/** A file of a message. Views load `Session.reach(url)`, never the address itself. */
+export type FileInfo = SharedFile;
 
 /** A file on its way into the chat: the bytes as they will be sent, and what is known of them. */
 export interface OutgoingFile {

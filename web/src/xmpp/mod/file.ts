@@ -3,16 +3,19 @@
 import { typeOf } from '../../mime';
 import { NS } from '../ns';
 import { type El, x } from '../xml';
+import { safeThumb } from './thumb';
 
+/** All of it was written by its sender; its form has been checked, not its truth. */
 export interface SharedFile {
   /** Where it lies; http or https. Empty only while a file of ours has not been uploaded. */
   url: string;
+  /** Never empty. */
   name: string;
   /** Media type, lower case, without parameters. */
   type: string;
   /** Bytes. */
   size?: number;
-  /** Pixels. */
+  /** Pixels, as it is to be shown. */
   width?: number;
   height?: number;
   /** Milliseconds. */
@@ -31,10 +34,8 @@ const PIXELS_MAX = 65_535;
 const LENGTH_MAX = 7 * 86_400_000;
 const SIZE_MAX = 2 ** 50;
 const NAME_MAX = 255;
-const THUMB_MAX = 24_000;
 export const WAVE_MAX = 100;
 export const WAVE_TOP = 31;
-const THUMB = /^data:image\/(?:jpeg|png|webp|gif);base64,[A-Za-z0-9+/]+={0,2}$/;
 
 /** The address as it may be loaded: http and https only, without a name and password in it. */
 export function httpAddress(text: string | undefined): string | undefined {
@@ -106,8 +107,8 @@ function readShared(share: El): SharedFile | undefined {
   if (hash && /^[A-Za-z0-9+/]{43}=$/.test(hash)) file.hash = hash;
   const thumb = meta
     .elements('thumbnail', NS.thumbs)
-    .map((el) => el.attr('uri') ?? '')
-    .find((uri) => uri.length <= THUMB_MAX && THUMB.test(uri));
+    .map((el) => safeThumb(el.attr('uri') ?? ''))
+    .find((uri) => uri !== undefined);
   if (thumb) file.thumb = thumb;
   const wave = meta.child('wave', NS.wave)?.text();
   if (wave && file.type.startsWith('audio/')) file.wave = readWave(wave);
