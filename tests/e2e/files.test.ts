@@ -5,7 +5,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { png } from '../../web/test/png.ts';
+import { slotXml } from '../proto/harness/files.ts';
+import { x } from '../proto/harness/xml.ts';
 import type { Person } from './harness/person.ts';
+import { rawClient } from './harness/seed.ts';
 import { useWorld } from './harness/world.ts';
 
 const world = useWorld();
@@ -185,4 +188,41 @@ test('files wait while offline, keep their order, and can be given up', { timeou
   expect(order.map((it) => it.replace(/\d\d:\d\d.*$/, '').trim())).toEqual(['one.txt', 'and words']);
   await noah.log.getByRole('button', { name: 'Open one.txt' }).click();
   await noah.page.locator('.reader pre', { hasText: 'text one' }).waitFor();
+});
+
+test('what an older client sends looks like ours, and nothing moves when more of it is known', {
+  timeout: 60_000,
+}, async () => {
+  const [a, b] = await world.accounts('mia', 'omar');
+  await world.befriend(a, b);
+  const mia = await world.enter(a, { size: 'phone' });
+  const omar = await rawClient(world, b);
+  const send = async (name: string, type: string, bytes: Buffer) => {
+    const slot = (await omar.get(slotXml(name, bytes.length, type), world.server.domain)).at('slot');
+    const path = (el: string, secure: string) => new URL(slot.at(el).need(secure)).pathname;
+    const at = `http://127.0.0.1:${world.server.ports.http}${path('put', 'url')}`;
+    const answer = await fetch(at, { method: 'PUT', headers: { 'Content-Type': type }, body: new Uint8Array(bytes) });
+    expect(answer.status).toBe(201);
+    const url = slot.at('get').need('url');
+    // No metadata, only the address: so do Profanity, Gajim and Dino.
+    omar.send(
+      x`<message to='${a.jid}' type='chat' id='${name}'><body>${url}</body><x xmlns='jabber:x:oob'><url>${url}</url></x></message>`,
+    );
+  };
+  await send('list.pdf', 'application/pdf', Buffer.alloc(12_345, 'x'));
+  await send('square.png', 'image/png', photo(600, 600));
+  await mia.row(b.name).click();
+  await mia.log.locator('.fsub', { hasText: 'PDF · 12 kB' }).waitFor();
+  const pic = mia.log.locator('.pic');
+  await pic.waitFor();
+  const before = (await pic.boundingBox())!;
+  await mia.log.locator('.pic-full.on').waitFor();
+  expect(await pic.boundingBox()).toEqual(before);
+  expect(before.width / before.height).toBeCloseTo(4 / 3, 1);
+  await expect.poll(() => lastFile(mia)).toMatchObject({ width: 600, height: 600 });
+  await mia.page.reload();
+  await mia.log.locator('.pic-full.on').waitFor();
+  const after = (await pic.boundingBox())!;
+  expect(after.width / after.height).toBeCloseTo(1, 1);
+  await omar.close();
 });

@@ -219,6 +219,8 @@ export interface Fixture extends App {
   setTypingOf(chat: Address, typing: boolean): void;
   sent: { chat: Address; body: string }[];
   sentFiles: { chat: Address; info: OutgoingFile['info']; size: number; bytes: number[] }[];
+  /** What loading has shown of files. */
+  learnt: { key: string; size?: number; width?: number; height?: number }[];
   seen: string[];
 }
 
@@ -248,6 +250,7 @@ export function createFixture(options: FixtureOptions): Fixture {
   const sent: Fixture['sent'] = [];
   const seen: string[] = [];
   const sentFiles: Fixture['sentFiles'] = [];
+  const learnt: Fixture['learnt'] = [];
   const blobs = new Map<string, Blob>();
   const uploads = new Map<string, Signal<Upload | undefined>>();
   const uploadOf = (key: string) => {
@@ -541,6 +544,9 @@ export function createFixture(options: FixtureOptions): Fixture {
       if (left > 0) chat.messages.value = [...old, ...chat.messages.peek()];
       return left > 1 ? 'more' : 'start';
     },
+    learn(key, facts) {
+      learnt.push({ key, ...facts });
+    },
     heard(key) {
       const chat = findByKey(key);
       if (chat) change(chat, key, { unheard: false });
@@ -670,6 +676,7 @@ export function createFixture(options: FixtureOptions): Fixture {
     },
     sent,
     sentFiles,
+    learnt,
     seen,
   };
 }

@@ -208,6 +208,8 @@ export interface Session {
   shared(chat: Address): Promise<Shared>;
   /** Fetches older messages of a chat into the cache. `start`: that was the first ever. `offline`: none can be had now. */
   sharedOlder(chat: Address): Promise<'more' | 'start' | 'offline'>;
+  /** What loading a file has shown of it that its sender did not say. Kept for the next time: nothing on screen moves. */
+  learn(key: string, facts: Pick<FileInfo, 'size' | 'width' | 'height'>): void;
   /** A voice message is being listened to. */
   heard(key: string): void;
   retry(key: string): Promise<void>;

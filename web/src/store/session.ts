@@ -2,7 +2,14 @@
 // connection is done by the tab that leads.
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import { byKey, newestMarkable, sharedIn, toMessage } from '../db/messages';
-import { type AccountDb, type AccountRow, deleteAccountDb, getMeta, openAccountDb } from '../db/schema';
+import {
+  type AccountDb,
+  type AccountRow,
+  deleteAccountDb,
+  getMeta,
+  type MessageRow,
+  openAccountDb,
+} from '../db/schema';
 import { typedAddress } from '../xmpp/jid';
 import { changePassword, removeAccount } from '../xmpp/mod/register';
 import type { ScramKeys } from '../xmpp/scram';
@@ -368,11 +375,21 @@ export class AccountSession implements Session {
   }
 
   heard(key: string): void {
+    this.change(key, (row) => row.unheard && { unheard: false });
+  }
+
+  learn(key: string, facts: Pick<FileInfo, 'size' | 'width' | 'height'>): void {
+    // What the sender said stands, also where it is wrong: else a picture could change its place at every look.
+    this.change(key, (row) => row.file && { file: { ...facts, ...row.file } });
+  }
+
+  private change(key: string, by: (row: MessageRow) => Partial<MessageRow> | false | undefined): void {
     void this.opened
       .then(() =>
         Batch.run(this.db, this.address, async (batch) => {
           const row = await byKey(batch.tx, key);
-          if (row?.unheard) await batch.update(row, { unheard: false });
+          const change = row && by(row);
+          if (change) await batch.update(row, change);
         }),
       )
       .then((changes) => this.emit(changes))

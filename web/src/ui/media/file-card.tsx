@@ -6,7 +6,7 @@ import { Icon } from '../kit/icon';
 import { toast } from '../kit/toast';
 import { bytes, isPdf, isText, splitName, typeName } from './kinds';
 import { UploadRing } from './ring';
-import { openTab, save } from './source';
+import { openTab, save, useSize } from './source';
 import { read } from './state';
 
 export async function saveFile(session: Session, message: Message): Promise<void> {
@@ -25,6 +25,7 @@ function Facts({ message }: { message: Message }) {
   const session = useSession();
   const file = message.file!;
   const upload = session.upload(message.key).value;
+  const size = useSize(message);
   if (upload && message.mark === 'sending' && !file.url) {
     const total = bytes(upload.total);
     return (
@@ -35,7 +36,7 @@ function Facts({ message }: { message: Message }) {
       </>
     );
   }
-  return <>{[typeName(file), file.size && bytes(file.size)].filter(Boolean).join(' · ')}</>;
+  return <>{[typeName(file), size && bytes(size)].filter(Boolean).join(' · ')}</>;
 }
 
 export function FileCard({ message }: { message: Message }) {

@@ -2,6 +2,7 @@
 // miniature of them fills it meanwhile.
 import { useState } from 'preact/hooks';
 import type { Message } from '../../store/model';
+import { useSession } from '../context';
 import { t } from '../i18n';
 import { Icon } from '../kit/icon';
 import { boxOf, bytes, duration, kindOf, lineOf } from './kinds';
@@ -11,6 +12,7 @@ import { view } from './state';
 
 /** One picture or video, filling the box that it is put into. */
 export function Tile({ message, more = 0, small }: { message: Message; more?: number; small?: boolean }) {
+  const session = useSession();
   const file = message.file!;
   const { src, closed } = useSource(message);
   const [state, setState] = useState<'loading' | 'ready' | 'error'>('loading');
@@ -49,7 +51,10 @@ export function Tile({ message, more = 0, small }: { message: Message; more?: nu
             draggable={false}
             decoding="async"
             referrerpolicy="no-referrer"
-            onLoad={() => setState('ready')}
+            onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) => {
+              setState('ready');
+              if (!file.width && width > 0 && height > 0) session.learn(message.key, { width, height });
+            }}
             {...events}
           />
         )}
@@ -63,7 +68,10 @@ export function Tile({ message, more = 0, small }: { message: Message; more?: nu
             playsInline
             tabIndex={-1}
             aria-hidden="true"
-            onLoadedData={() => setState('ready')}
+            onLoadedData={({ currentTarget: { videoWidth: width, videoHeight: height } }) => {
+              setState('ready');
+              if (!file.width && width > 0 && height > 0) session.learn(message.key, { width, height });
+            }}
             {...events}
           />
         )}

@@ -21,6 +21,29 @@ function mayLoad(session: Session, message: Message, known: boolean): boolean {
   return known || session.isOwnHost(file.url);
 }
 
+/** Bytes of a file whose sender did not say: its server is asked, if one would load from there anyway. */
+export function useSize(message: Message): number | undefined {
+  const session = useSession();
+  const { src, closed } = useSource(message);
+  const { size } = message.file!;
+  const [found, setFound] = useState<number | undefined>(undefined);
+  const ask = size === undefined && !closed && !message.mine && src;
+  useEffect(() => {
+    if (!ask) return;
+    const stop = new AbortController();
+    void fetch(ask, { method: 'HEAD', credentials: 'omit', referrerPolicy: 'no-referrer', signal: stop.signal })
+      .then((answer) => {
+        const length = Number(answer.headers.get('Content-Length'));
+        if (!answer.ok || !Number.isSafeInteger(length) || length <= 0) return;
+        setFound(length);
+        session.learn(message.key, { size: length });
+      })
+      .catch(() => {}); // It goes without.
+    return () => stop.abort();
+  }, [ask]);
+  return size ?? found;
+}
+
 export interface Source {
   /** To be set as src; undefined while it is not known or not wanted yet. */
   src: string | undefined;
