@@ -2,7 +2,9 @@
 // the way breaks.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { png } from '../../web/test/png.ts';
 import { slotXml } from '../proto/harness/files.ts';
@@ -166,8 +168,11 @@ test('a large file has its sum, which a worker makes under the rules of the real
   const [mia, noah] = await world.pair();
   await facing(mia, noah);
   const bytes = randomBytes(34_000_000);
-  await mia.sendFiles('File', [{ name: 'film.bin', mimeType: 'application/octet-stream', buffer: bytes }]);
+  const folder = await mkdtemp(join(tmpdir(), 'confab-film-'));
+  await writeFile(join(folder, 'film.bin'), bytes);
+  await mia.sendFiles('File', [join(folder, 'film.bin')]);
   await noah.log.locator('.fname', { hasText: 'film' }).waitFor({ timeout: 60_000 });
+  await rm(folder, { recursive: true });
   const told = await lastFile(noah);
   expect(told?.hash).toBe(createHash('sha256').update(bytes).digest('base64'));
   expect(sha((await saved(noah, 'film.bin')).data)).toBe(sha(bytes));

@@ -117,10 +117,10 @@ export class Person {
     else await this.composer.press('Enter');
   }
 
-  /** Picks files and sends them, with a caption if there is one. */
+  /** Picks files (their contents, or where they lie) and sends them, with a caption if there is one. */
   async sendFiles(
     what: 'Photo or video' | 'File',
-    files: { name: string; mimeType: string; buffer: Buffer }[],
+    files: string[] | { name: string; mimeType: string; buffer: Buffer }[],
     caption = '',
   ): Promise<void> {
     await this.button('Attach').click();
