@@ -126,7 +126,7 @@ static void sent_count(struct download *d, size_t len) {
 
 static void piece_write(struct download *d) {
     if (!d->len) return;
-    route_write(d->w, str_of(d->piece, d->len));
+    route_write_now(d->w, str_of(d->piece, d->len));
     sent_count(d, d->len);
     d->len = 0;
     free(d->piece);
@@ -187,7 +187,7 @@ static bool piece_send_now(struct download *d) {
     uint64_t left = d->end - d->from;
     size_t len;
     if (blob_read_now(d->handle, d->from, piece, left < NOW_BYTES ? (size_t)left : NOW_BYTES, &len)) return false;
-    route_write(d->w, str_of(piece, len));
+    route_write_now(d->w, str_of(piece, len));
     sent_count(d, len);
     download_go_on(d);
     return true;

@@ -39,6 +39,8 @@ void route_go(struct web_conn *w);
 void route_head(struct web_conn *w, struct turn *turn, int status, uint64_t length, struct buf *out);
 bool route_head_only(const struct web_conn *w); /* HEAD: no body may follow */
 void route_write(struct web_conn *w, struct str bytes);
+/* Much at once, when all that was written has left. */
+void route_write_now(struct web_conn *w, struct str bytes);
 void route_ask_drain(struct web_conn *w);
 void route_end(struct web_conn *w);   /* the answer is whole */
 void route_break(struct web_conn *w); /* it never will be: the connection ends */

@@ -216,6 +216,10 @@ void route_write(struct web_conn *w, struct str bytes) {
     conn_write(w->conn, bytes);
 }
 
+void route_write_now(struct web_conn *w, struct str bytes) {
+    conn_write_now(w->conn, bytes);
+}
+
 void route_ask_drain(struct web_conn *w) {
     conn_ask_drain(w->conn);
 }

@@ -434,6 +434,21 @@ void conn_write2(struct conn *conn, struct str a, struct str b) {
     if (!conn->blocked && a.len + b.len) conn_schedule(conn);
 }
 
+void conn_write_now(struct conn *conn, struct str bytes) {
+    bool may = conn->loop && !conn->err && conn->phase < PHASE_CLOSING && buf_len(&conn->out) == 0 &&
+               (conn->secrecy == SECRECY_NONE || conn->secrecy == SECRECY_UP);
+    for (size_t left = FLUSH_LEN; may && left && bytes.len && !conn->blocked && !conn->err;) {
+        size_t n = 0;
+        int err = conn_send(conn, str_first(bytes, left), &n);
+        if (err == ERR_AGAIN) conn->blocked = true, conn_schedule(conn); /* EPOLLOUT is asked for there */
+        if (err && err != ERR_AGAIN) conn_fail(conn, err);
+        conn->bytes_out += n;
+        left -= n;
+        bytes = str_from(bytes, n);
+    }
+    conn_write(conn, bytes);
+}
+
 size_t conn_out_len(const struct conn *conn) {
     return buf_len(&conn->out);
 }

@@ -94,6 +94,8 @@ void conn_set_peer(struct conn *conn, const struct net_address *peer);
 void conn_write(struct conn *conn, struct str bytes);
 /* Two pieces as one (a frame header and its content). */
 void conn_write2(struct conn *conn, struct str a, struct str b);
+/* For much at once, from on_drain: what the kernel takes now is not copied; the rest is queued, as is all when something waits already. */
+void conn_write_now(struct conn *conn, struct str bytes);
 /* Bytes queued and not yet taken by the kernel. */
 size_t conn_out_len(const struct conn *conn);
 bool conn_is_full(const struct conn *conn);

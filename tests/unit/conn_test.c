@@ -263,6 +263,53 @@ static void test_a_slow_reader_fills_and_drains(void **state) {
     party_shut(&p);
 }
 
+/* Bytes that tell where they belong. */
+static char stream_byte(size_t at) {
+    return (char)(at * 131 >> 7);
+}
+
+#define STREAM ((size_t)32 << 20)
+static size_t streamed;
+static void stream_on(struct party *p) {
+    static char piece[65536];
+    if (streamed >= STREAM) return;
+    for (size_t i = 0; i < sizeof(piece); i++) piece[i] = stream_byte(streamed + i);
+    conn_write_now(p->conn, str_of(piece, sizeof(piece)));
+    streamed += sizeof(piece);
+    conn_ask_drain(p->conn);
+}
+
+static void test_a_stream_at_the_readers_pace(void **state) {
+    (void)state;
+    struct party p;
+    party_open(&p);
+    p.on_drained = stream_on;
+    streamed = 0;
+    conn_ask_drain(p.conn);
+    for (int i = 0; i < 500; i++)
+        loop_turn(loop, true); /* nobody reads: what the system did not take is the rest of one piece */
+    assert_true(streamed < STREAM);
+    assert_in_range(conn_out_len(p.conn), 1, 65536);
+    static char got[50000];
+    size_t total = 0;
+    for (int i = 0; i < 5000000 && total < STREAM; i++) {
+        ssize_t n = peer_read(&p, got, sizeof(got));
+        for (ssize_t at = 0; at < n; at++)
+            if (got[at] != stream_byte(total + (size_t)at)) fail();
+        total += n > 0 ? (size_t)n : 0;
+        assert_true(conn_out_len(p.conn) <= 65536);
+        loop_turn(loop, true);
+    }
+    assert_int_equal(total, STREAM);
+    assert_int_equal(conn_bytes_out(p.conn), total);
+    conn_write(p.conn, STR("one ")); /* waits for the end of the turn */
+    conn_write_now(p.conn, STR("two "));
+    turns(1);
+    conn_write_now(p.conn, STR("three")); /* does not */
+    peer_expect(&p, "one two three");
+    party_shut(&p);
+}
+
 static void test_too_much_unsent(void **state) {
     (void)state;
     struct party p;
@@ -713,6 +760,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_too_much_unread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_turn_has_a_share, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_slow_reader_fills_and_drains, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_stream_at_the_readers_pace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_much_unsent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pause_and_resume, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_ended_peer_of_a_paused_one_costs_nothing, set_up, tear_down),
