@@ -439,18 +439,20 @@ void account_queue(struct account *a, struct pending *p) {
     list_append(&a->pending, &p->link);
 }
 
-void account_hold_place(struct account *a, int64_t sequence) {
-    struct pending *p = calloc(1, sizeof *p);
+void account_hold_place(struct account *a, int64_t sequence, struct pending *place) {
+    struct pending *p = place ? place : calloc(1, sizeof *p);
     CHECK(p != NULL);
     p->sequence = sequence;
     account_queue(a, p);
     ordered_add(&a->places, sequence)->thing = p;
 }
 
-void account_free_place(struct turn *turn, struct account *a, int64_t sequence) {
+void account_free_place(struct turn *turn, struct account *a, int64_t sequence, uint8_t fate) {
     struct ordered_item *place = ordered_find(&a->places, sequence);
     if (place && !place->done) {
-        ((struct pending *)place->thing)->done = place->done = true;
+        struct pending *p = place->thing;
+        p->fate = fate;
+        p->done = place->done = true;
         ordered_pop_done(&a->places);
     }
     account_settle(turn, a);

@@ -44,6 +44,7 @@ struct request {
 struct pending {
     struct link link;
     bool done;
+    uint8_t fate;     /* enum fate of the message that it is the place of */
     int64_t sequence; /* of the archive row it stands for; 0: none */
     void (*proceed)(struct turn *turn, struct account *account, struct pending *pending);
 };
@@ -62,6 +63,7 @@ struct account {
     bool releasing; /* those that waited are being run */
     bool traced;    /* its stanzas are logged */
     uint16_t session_count;
+    uint16_t copying;                 /* of these, how many want copies (im/copy.h) */
     uint32_t outbox_count;            /* what its sessions have not acknowledged or written: stanzas */
     uint64_t outbox_bytes;            /* and bytes */
     uint16_t queries;                 /* of its archive, under way */
@@ -122,8 +124,8 @@ static inline void account_archived(struct account *a, int64_t sequence) {
 /* Appends to the pending list; does nothing else. */
 void account_queue(struct account *a, struct pending *p);
 /* A message of its own that is not yet committed holds its place in the archive: nothing newer is seen before it. */
-void account_hold_place(struct account *a, int64_t sequence);
-void account_free_place(struct turn *turn, struct account *a, int64_t sequence);
+void account_hold_place(struct account *a, int64_t sequence, struct pending *place); /* NULL: of no effect */
+void account_free_place(struct turn *turn, struct account *a, int64_t sequence, uint8_t fate);
 /* Runs what is done at the head of the list. */
 void account_settle(struct turn *turn, struct account *a);
 /* Every place in the archive up to this one is committed (or void), and what came in there has been delivered. */

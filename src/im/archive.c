@@ -54,8 +54,7 @@ static bool has_child_of(const struct xml_node *el, const struct str *namespaces
     return false;
 }
 
-/* A message that somebody wants to read, as against one that says something about others. */
-static bool is_content(const struct xml_node *el) {
+bool archive_is_content(const struct xml_node *el) {
     return xml_child(el, NS_CLIENT, STR("body")) || has_child_of(el, encrypted_namespaces);
 }
 
@@ -63,7 +62,8 @@ static bool is_kept(const struct stanza *s) {
     if (s->type != MESSAGE_CHAT && s->type != MESSAGE_NORMAL) return false;
     if (xml_child(s->el, NS_HINTS, STR("no-store")) || xml_child(s->el, NS_HINTS, STR("no-permanent-store")))
         return false;
-    return is_content(s->el) || has_child_of(s->el, archive_namespaces) || xml_child(s->el, NS_HINTS, STR("store"));
+    return archive_is_content(s->el) || has_child_of(s->el, archive_namespaces) ||
+           xml_child(s->el, NS_HINTS, STR("store"));
 }
 
 /* --- ids --- */
@@ -129,7 +129,7 @@ enum verdict archive_stamp_out(struct walk *walk) {
     struct jid to = walk->stanza.to;
     bool to_oneself = !jid_some(to) || jid_bare_eq(to, account_jid(walk->account));
     walk->kept = true;
-    walk->offline = is_content(walk->stanza.el);
+    walk->offline = archive_is_content(walk->stanza.el);
     walk->out_sequence = account_next_sequence(walk->turn, walk->account);
     walk->origin_hash = archive_origin(walk);
     if (to_oneself || !archive_wants(walk->account, to)) walk->sender_account = 0;
@@ -191,8 +191,10 @@ static void keep_done(struct turn *turn, struct store_job *job) {
         router_refuse(&walk, iq_error_of(k->result), STR("The message could not be stored. Try again later."));
     }
     struct jid sender = jid_trusted(k->entry.in.peer);
-    bool stands = k->result == 0 || k->result == ERR_EXISTS;
-    enum fate fate = !stands ? FATE_REFUSED : k->result == 0 && k->entry.out.account ? FATE_ARCHIVED : FATE_STORED;
+    enum fate fate = k->result == ERR_EXISTS ? FATE_REPEATED
+                     : k->result             ? FATE_REFUSED
+                     : k->entry.out.account  ? FATE_ARCHIVED
+                                             : FATE_STORED;
     router_decided(turn, &k->origin, sender, k->entry.out.sequence, fate);
     k->pending.done = true;
     account_settle(turn, a); /* frees it, in its turn */

@@ -13,6 +13,8 @@ enum verdict archive_stamp_out(struct walk *walk);
 enum verdict archive_stamp_in(struct walk *walk);
 /* IN ARCHIVE: to the store; DELIVER comes after the commit. */
 enum verdict archive_keep(struct walk *walk);
+/* A message that somebody wants to read (a text, something encrypted), as against one that says something about others. */
+bool archive_is_content(const struct xml_node *message);
 
 /* Ids on the wire: opaque, unguessable, 22 characters. */
 struct str archive_id(struct turn *turn, const struct account *account, int64_t sequence);

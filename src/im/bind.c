@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "base/log.h"
 #include "im/archive.h"
+#include "im/copy.h"
 #include "im/handover.h"
 #include "im/session.h"
 #include "xmpp/ns.h"
@@ -105,6 +106,7 @@ struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xm
     bound_metadata(turn, stream->account, bound);
     const struct xml_node *enable = xml_child(bind, NS_SM, STR("enable"));
     if (enable) xml_append(bound, sm_enable(turn, s, enable));
+    if (xml_child(bind, NS_CARBONS, STR("enable"))) copy_enable(s);
     return bound;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "im/account.h"
+#include "im/copy.h"
 #include "im/router.h"
 
 /* Our own server wrote it: limits were checked where it came in. */
@@ -32,6 +33,7 @@ struct msg_stanza *crossing_new(const struct stanza *s, struct jid to) {
     m->from_len = (uint16_t)from.len;
     m->id_len = (uint32_t)s->id.len;
     m->has_id = s->id.p != NULL;
+    m->copied = s->kind == STANZA_MESSAGE && copy_is_due(s);
     text_add(text_add(text_add(m->text, address), from), s->id);
     return m;
 }

@@ -18,14 +18,16 @@ void delay_add(struct turn *turn, struct xml_node *el, struct str from, int64_t 
     xml_set(turn->arena, delay, STR("stamp"), datetime_format(turn->arena, time_us));
 }
 
+struct wire *deliver_stamped(struct turn *turn, const struct account *a, struct wire *wire, int64_t sequence) {
+    if (!sequence) return wire_ref(wire);
+    struct xml_node *id = xml_new(turn->arena, NS_SID, STR("stanza-id"));
+    xml_set(turn->arena, id, STR("by"), account_bare(a));
+    xml_set(turn->arena, id, STR("id"), archive_id(turn, a, sequence));
+    return wire_with_child(wire, xml_string(turn->arena, id, STR_NONE));
+}
+
 struct wire *deliver_wire(struct walk *walk) {
-    struct wire *wire = walk->crossing->wire;
-    if (!walk->in_sequence) return wire_ref(wire);
-    struct arena *arena = walk->turn->arena;
-    struct xml_node *id = xml_new(arena, NS_SID, STR("stanza-id"));
-    xml_set(arena, id, STR("by"), account_bare(walk->account));
-    xml_set(arena, id, STR("id"), archive_id(walk->turn, walk->account, walk->in_sequence));
-    return wire_with_child(wire, xml_string(arena, id, STR_NONE));
+    return deliver_stamped(walk->turn, walk->account, walk->crossing->wire, walk->in_sequence);
 }
 
 void deliver_to(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
@@ -41,11 +43,15 @@ void deliver_to(struct turn *turn, struct session *s, struct wire *wire, int64_t
     session_send(turn, s, wire, sequence);
 }
 
+bool deliver_reaches(const struct session *s) {
+    return session_is_available(s) && s->priority >= 0;
+}
+
 unsigned deliver_to_available(struct turn *turn, struct account *a, struct wire *wire, int64_t sequence) {
     unsigned count = 0;
     LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
-        if (!session_is_available(s) || s->priority < 0) continue;
+        if (!deliver_reaches(s)) continue;
         deliver_to(turn, s, wire, sequence);
         count++;
     }

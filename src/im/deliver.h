@@ -17,6 +17,10 @@ void deliver_to(struct turn *turn, struct session *session, struct wire *wire, i
 /* What a session (`full`) that ended had not acknowledged. `lost`: nobody else has that archived message. */
 void deliver_again(struct turn *turn, struct account *account, struct str full, const struct outbox_item *item,
                    bool lost);
+/* A message to the bare address comes to this session. */
+bool deliver_reaches(const struct session *session);
+/* The message with the stanza-id of that place in the account's archive (0: as it is). The caller unrefs. */
+struct wire *deliver_stamped(struct turn *turn, const struct account *account, struct wire *wire, int64_t sequence);
 /* The walk's stanza as bytes for sessions: with its stanza-id if it is archived. The caller unrefs. */
 struct wire *deliver_wire(struct walk *walk);
 /* <delay/> of a moment, said by `from`. */

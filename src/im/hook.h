@@ -30,7 +30,7 @@ enum stage {
     STAGE_STAMP,   /* ids are made; OUT: the only stage that may replace the stanza */
     STAGE_ARCHIVE, /* what is kept goes to the store; the walk goes on after the commit */
     STAGE_DELIVER, /* to sessions, or to the handler of a request */
-    STAGE_COPY,    /* carbons: later */
+    STAGE_COPY,    /* carbons */
     STAGE_AFTER,   /* counters, push */
 };
 #define STAGES 6

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "im/account.h"
 #include "im/archive.h"
+#include "im/copy.h"
 #include "im/debt.h"
 #include "im/feature.h"
 #include "im/iq.h"
@@ -115,9 +116,10 @@ void router_forward(struct walk *walk) {
     struct turn *turn = walk->turn;
     struct jid to = jid_some(walk->stanza.to) ? walk->stanza.to : account_jid(walk->account);
     struct msg_stanza *m = crossing_new(&walk->stanza, to);
+    struct pending *place = m->copied ? copy_place(walk, m->wire) : NULL;
     if (walk->kept) {
         walk->origin.flags |= ORIGIN_KEPT;
-        account_hold_place(walk->account, walk->out_sequence);
+        account_hold_place(walk->account, walk->out_sequence, place);
         if (!fault_is(FAULT_ACK_EARLY)) sm_await(walk->session, walk->origin.number);
         m->msg.bytes += m->wire->len; /* it will stand beside its copy for the archive */
         walk->origin.bytes = m->msg.bytes;
@@ -131,6 +133,11 @@ void router_forward(struct walk *walk) {
     m->offline = walk->offline;
     struct shard *home = router_post(turn, m, to);
     if (walk->session->stream && shard_is_crowded(home)) stream_crowd(walk->session->stream);
+    if (place && !walk->kept) {
+        place->done = true;
+        account_queue(walk->account, place);
+        account_settle(turn, walk->account);
+    }
 }
 
 void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence,
@@ -186,7 +193,9 @@ void router_on_decided(struct turn *turn, struct msg *msg) {
     struct im *im = im_of(turn);
     struct account *a = account_find(im, str_of(m->bare, m->bare_len));
     if (a && m->fate == FATE_ARCHIVED) account_archived(a, m->out_sequence);
-    if (a) account_free_place(turn, a, m->out_sequence); /* it cannot have left while its message was pending */
+    if (a)
+        account_free_place(turn, a, m->out_sequence,
+                           (uint8_t)m->fate); /* it cannot have left while its message was pending */
     if (m->fate == FATE_REFUSED && a && !account_is_settled(a)) {
         refusal_queue(a, &m->origin);
     } else {

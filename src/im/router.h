@@ -7,8 +7,9 @@
 
 #include "im/crossing.h"
 
-/* REFUSED: an error, if there is one, was sent before this. STORED: now or when it was sent before. ARCHIVED: the sender's archive has it now. */
-enum fate { FATE_REFUSED, FATE_STORED, FATE_ARCHIVED };
+/* REFUSED: an error, if there is one, was sent before this. REPEATED: it was stored when it was sent before. STORED: but not for the sender.
+ * ARCHIVED: the sender's archive has it now. */
+enum fate { FATE_REFUSED, FATE_REPEATED, FATE_STORED, FATE_ARCHIVED };
 
 /* A stanza's fate, told to the sender's home. */
 struct msg_decided {

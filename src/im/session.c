@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "im/copy.h"
 #include "im/deliver.h"
 #include "im/feature.h"
 #include "im/handover.h"
@@ -171,6 +172,7 @@ void session_end(struct turn *turn, struct session *s, enum stream_error error, 
     if (s->ending) return;
     s->ending = true;
     outbox_discount(s);
+    copy_disable(s);
     struct account *a = s->account;
     account_job_begin(a); /* holds the account while its last session leaves */
     LOG(LOG_DEBUG, "session-end", F_STR("session", session_full(s)), F_STR("why", stream_error_name(error)));

@@ -43,6 +43,7 @@ struct session {
     bool initial;    /* initial presence was sent */
     bool interested; /* asked for the roster: gets pushes */
     bool blocklist;  /* asked for the block list: gets pushes */
+    bool copies;     /* wants carbons (im/copy.h) */
     bool modern;     /* catches up by the archive: no offline flood */
     bool ending;
     bool overflowed; /* too much waits for its client: it ends when the turn does */

@@ -168,3 +168,35 @@ test('notes to oneself reach one’s other devices', async () => {
   await phone.sees('buy bread');
   expect(await phone.page.title()).toBe('Notes · Confab');
 });
+
+test('two devices of one account show the same, at once', async () => {
+  const [a, b] = await world.accounts('mia', 'noah');
+  await world.befriend(a, b);
+  const phone = await world.enter(a, { size: 'phone' });
+  const pc = await world.enter(a);
+  const noah = await world.enter(b);
+  for (const device of [phone, pc]) {
+    await device.go('People');
+    await device.chatWith(b.name);
+  }
+  await noah.go('People');
+  await noah.chatWith(a.name);
+
+  await phone.say('from the phone');
+  await pc.sees('from the phone');
+  await pc.mark('from the phone', 'read');
+  await noah.say('for both');
+  await phone.sees('for both');
+  await pc.sees('for both');
+  await pc.say('from the desk');
+  await phone.sees('from the desk');
+  await phone.mark('from the desk', 'read');
+  const all = ['from the phone', 'for both', 'from the desk'];
+  for (const device of [phone, pc, noah]) expect(await device.texts()).toEqual(all);
+
+  // And after a reload, from the archive.
+  await pc.page.reload();
+  await pc.online();
+  await pc.sees('from the desk');
+  expect(await pc.texts()).toEqual(all);
+});
