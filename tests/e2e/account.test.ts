@@ -29,7 +29,10 @@ test('an account is made in the app, changes its password, signs out, and is del
   await mia.fillSignIn('mia', 'a first password');
   const field = mia.page.getByRole('textbox', { name: 'Password' });
   await expect.poll(() => field.getAttribute('aria-invalid')).toBe('true');
-  await mia.page.getByText(/password/i).first().waitFor();
+  await mia.page
+    .getByText(/password/i)
+    .first()
+    .waitFor();
   await mia.signIn('mia@chat.example', 'a second password');
 
   await mia.section('Account');

@@ -32,7 +32,9 @@ beforeAll(async () => {
     line(noah, mia, '/me packs the bread'),
     line(mia, noah, '🥖🧀'),
     line(noah, mia, 'Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverleihungsurkunde'.repeat(2)),
-    ...Array.from({ length: 30 }, (_, i) => line(i % 3 ? mia : noah, i % 3 ? noah : mia, `and another thing, number ${i}`)),
+    ...Array.from({ length: 30 }, (_, i) =>
+      line(i % 3 ? mia : noah, i % 3 ? noah : mia, `and another thing, number ${i}`),
+    ),
   ]);
   const asks = await world.enter(stranger);
   await asks.go('People');
@@ -66,7 +68,9 @@ async function audit(person: Person): Promise<void> {
     .setLegacyMode(true) // no frames here, so no page of its own
     .withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])
     .analyze();
-  expect(violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html.slice(0, 120)).slice(0, 2)}`)).toEqual([]);
+  expect(violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html.slice(0, 120)).slice(0, 2)}`)).toEqual(
+    [],
+  );
   expect(await overflow(person)).toEqual([]);
 }
 
@@ -87,12 +91,12 @@ describe.each([
     await person.signIn(mia.name, mia.password);
     await person.row(noah.name).waitFor();
     await person.page.getByRole('region', { name: /Contact request/ }).waitFor();
-    expect(await panes(person)).toEqual(SEEN[size].list);
+    await expect.poll(() => panes(person)).toEqual(SEEN[size].list);
     await audit(person);
 
     await person.chatWith(noah.name);
     await person.sees('number 29');
-    expect(await panes(person)).toEqual(SEEN[size].chat);
+    await expect.poll(() => panes(person)).toEqual(SEEN[size].chat);
     await audit(person);
     // The other theme: the same page, other colours, still in order.
     const ground = () => person.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -108,12 +112,13 @@ describe.each([
       await person.button('Close details').click();
       // Where one was reading, with all that stood there.
       await person.sees('number 29');
-      const drawn = await person.page.locator('.log').evaluate((log) => {
-        const box = log.getBoundingClientRect();
-        const rows = [...log.querySelectorAll('.lrow')].map((row) => row.getBoundingClientRect());
-        return Math.min(...rows.map((row) => row.top)) - box.top;
-      });
-      expect(drawn).toBeLessThan(0);
+      const drawn = () =>
+        person.page.locator('.log').evaluate((log) => {
+          const box = log.getBoundingClientRect();
+          const rows = [...log.querySelectorAll('.lrow')].map((row) => row.getBoundingClientRect());
+          return Math.min(...rows.map((row) => row.top)) - box.top;
+        });
+      await expect.poll(drawn).toBeLessThan(0);
     }
     if (size === 'phone') {
       await person.page.getByRole('link', { name: 'Back to the list' }).click();
@@ -137,7 +142,9 @@ test('without a mouse: from the door to a sent message, and to what one has not 
   const focus = () =>
     ann.page.evaluate(() => {
       const el = document.activeElement as HTMLElement;
-      return el.getAttribute('aria-label') ?? document.querySelector(`label[for="${el.id}"]`)?.textContent ?? el.textContent;
+      return (
+        el.getAttribute('aria-label') ?? document.querySelector(`label[for="${el.id}"]`)?.textContent ?? el.textContent
+      );
     });
   await expect.poll(focus).toBe('Address');
   await keyboard.type(a.name);

@@ -2,5 +2,5 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['e2e/picture.ts'], testTimeout: 120_000, hookTimeout: 60_000 },
+  test: { include: ['e2e/picture.ts'], testTimeout: 240_000, hookTimeout: 240_000 },
 });

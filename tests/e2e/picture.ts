@@ -40,8 +40,16 @@ test('the picture', async () => {
     line(noah, mia, 'You should have woken me'),
     line(mia, noah, 'I knocked. Twice 😄'),
     line(noah, mia, 'Then I owe you breakfast. What shall I get?'),
-    line(mia, noah, 'Just yourself. And maybe that bread from the mill, if they still have some: https://mill.example/bakery'),
-    line(noah, mia, 'They do. Lena and Kofi want to come along too, is that all right? They would bring a tent and stay until tomorrow.'),
+    line(
+      mia,
+      noah,
+      'Just yourself. And maybe that bread from the mill, if they still have some: https://mill.example/bakery',
+    ),
+    line(
+      noah,
+      mia,
+      'They do. Lena and Kofi want to come along too, is that all right? They would bring a tent and stay until tomorrow.',
+    ),
     line(mia, noah, 'The more the better. There is room for four on the jetty'),
   ]);
 
@@ -79,7 +87,10 @@ test('the picture', async () => {
   await me.say('I will put the kettle on');
   await me.mark('I will put the kettle on', 'read');
   // Two more come in while one talks.
-  await seed(world, [line(lena, mia, 'Found it. It was in the boat all along'), line(kofi, mia, 'And the stove, of course')]);
+  await seed(world, [
+    line(lena, mia, 'Found it. It was in the boat all along'),
+    line(kofi, mia, 'And the stove, of course'),
+  ]);
   await me.row('Kofi').locator('.badge').waitFor();
   await me.page.locator('.chat-sub', { hasText: 'On the water' }).waitFor();
   await other.composer.pressSequentially('Make it');

@@ -58,7 +58,7 @@ test('two accounts in one browser, apart from each other', async () => {
   await me.page.getByRole('menuitem', { name: work.jid }).click();
   await me.page.getByRole('heading', { name: `Welcome, ${work.name}` }).waitFor();
   await me.go('People');
-  expect(await me.row(friend.name).count()).toBe(0);
+  await expect.poll(() => me.row(friend.name).count()).toBe(0);
 
   // What comes for the other one is told here.
   await noah.go('People');
@@ -78,5 +78,7 @@ test('two accounts in one browser, apart from each other', async () => {
   await me.section('.*home');
   await me.button('Sign out').click();
   await me.page.getByRole('heading', { name: `Welcome, ${work.name}` }).waitFor();
-  expect(await me.page.evaluate(async () => (await indexedDB.databases()).map((it) => it.name).join())).not.toContain('home');
+  await expect
+    .poll(() => me.page.evaluate(async () => (await indexedDB.databases()).map((it) => it.name).join()))
+    .not.toContain('home');
 });

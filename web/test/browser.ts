@@ -1,5 +1,5 @@
-// One Chromium, as light as it gets.
-import { chromium } from 'playwright-core';
+// One Chromium, as light as it gets, and how to wait for what it draws.
+import { chromium, type Page } from 'playwright-core';
 
 export const launch = () =>
   chromium.launch({
@@ -65,3 +65,31 @@ export const SCREENS: [name: string, query: string, hash: string][] = [
   ['text200', 'text=200', '#/chat/mia@example.org'],
   ['text200-list', 'text=200', '#/'],
 ];
+
+/**
+ * What was asked for has come and is drawn: the made-up store owes no answer, and for some frames nothing changed, neither
+ * what there is nor where it stands nor what has the focus. A condition, so that a slow machine only waits for longer.
+ */
+export const still = (page: Page): Promise<void> =>
+  page.evaluate(async () => {
+    const task = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    const look = () => {
+      const focus = document.activeElement?.getBoundingClientRect();
+      const panes = [...document.querySelectorAll('.log, .main, .list, .composer')].flatMap((it) => [
+        it.scrollTop,
+        it.scrollHeight,
+        it.clientHeight,
+        it.clientWidth,
+      ]);
+      const words = document.body.textContent?.length;
+      return `${document.querySelectorAll('*').length} ${words} ${panes} ${focus?.x} ${focus?.y} ${location.hash}`;
+    };
+    await document.fonts.ready;
+    let last = '';
+    for (let same = 0; same < 4; ) {
+      await task();
+      const now = look();
+      same = now === last && window.fixture.pending() === 0 ? same + 1 : 0;
+      last = now;
+    }
+  });

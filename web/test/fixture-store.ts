@@ -41,7 +41,13 @@ export interface FixtureOptions {
 const ME = 'alex@example.org';
 const MINUTE = 60_000;
 const DAY = 86_400_000;
-const later = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
+/** Answers that are on their way: what waits for the end of something waits until there are none. */
+let pending = 0;
+async function later(ms: number): Promise<void> {
+  pending++;
+  await new Promise<void>((done) => setTimeout(done, ms));
+  pending--;
+}
 
 interface MutableChat extends Chat {
   presence: Signal<Presence>;
@@ -222,6 +228,8 @@ export interface Fixture extends App {
   /** What loading has shown of files. */
   learnt: { key: string; size?: number; width?: number; height?: number }[];
   seen: string[];
+  /** How much of what was asked for is still to come. */
+  pending(): number;
 }
 
 export function createFixture(options: FixtureOptions): Fixture {
@@ -510,11 +518,11 @@ export function createFixture(options: FixtureOptions): Fixture {
         uploadOf(it.key).value = { state: 'running', sent: blob.size / 3, total: blob.size };
         put(chat, it);
         if (options.stuck) continue;
-        setTimeout(() => {
+        void later(400).then(() => {
           uploadOf(it.key).value = undefined;
           change(chat, it.key, { file: { ...file, url: `${page()}/made/${info.name}` } });
           void deliver(chat, it.key);
-        }, 400);
+        });
       }
       if (caption) await session.send(address, caption);
     },
@@ -621,9 +629,9 @@ export function createFixture(options: FixtureOptions): Fixture {
     },
     reconnect() {
       connection.value = { state: 'connecting', since: Date.now() - 3000 };
-      setTimeout(() => {
+      void later(800).then(() => {
         connection.value = { state: 'online' };
-      }, 800);
+      });
     },
   };
 
@@ -678,5 +686,6 @@ export function createFixture(options: FixtureOptions): Fixture {
     sentFiles,
     learnt,
     seen,
+    pending: () => pending,
   };
 }

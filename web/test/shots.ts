@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { launch, SCREENS, SIZES } from './browser.ts';
+import { launch, SCREENS, SIZES, still } from './browser.ts';
 import { serveFixture } from './fixture-server.ts';
 
 const [wanted = '', size = '', theme = ''] = process.argv.slice(2);
@@ -32,7 +32,7 @@ try {
         await page.goto('about:blank');
         await page.goto(`${site.url}?${query}${hash}`);
         await page.waitForSelector('.app, .signin');
-        await page.waitForTimeout(250);
+        await still(page);
         await page.screenshot({ path: join(out, `${width}-${name}-${colorScheme}.png`) });
       }
       await context.close();

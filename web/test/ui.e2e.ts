@@ -2,7 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { launch, SCREENS, SIZES } from './browser.ts';
+import { launch, SCREENS, SIZES, still } from './browser.ts';
 import { serveFixture } from './fixture-server.ts';
 import type { Fixture } from './fixture-store.ts';
 
@@ -48,6 +48,7 @@ async function newPage(size: keyof typeof SIZES = 'desktop', options?: BrowserCo
     ...mobile,
     ...options,
   });
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
@@ -60,14 +61,18 @@ async function show(page: Page, query: string, hash: string): Promise<void> {
   await page.goto('about:blank');
   await page.goto(`${site.url}?${query}${hash}`);
   await page.waitForSelector('.app, .signin');
-  await page.waitForTimeout(120);
+  await still(page);
 }
 
-const focused = (page: Page) =>
-  page.evaluate(() => {
+async function focused(page: Page): Promise<string> {
+  await still(page);
+  return page.evaluate(() => {
     const el = document.activeElement as HTMLElement;
     return el.getAttribute('aria-label') ?? el.textContent?.slice(0, 60) ?? el.tagName;
   });
+}
+/** A toast goes by itself, unless one points at it: then it stays for as long as a slow machine takes to look at it. */
+const holdToast = (page: Page) => page.locator('.toast').last().dispatchEvent('pointerenter');
 /** Where a message stands on screen. */
 const topOf = (page: Page, key: string) =>
   page.locator(`.lrow[data-key="${key}"]`).evaluate((row) => row.getBoundingClientRect().top);
@@ -78,7 +83,10 @@ const firstVisible = (page: Page) =>
     const rows = [...log.querySelectorAll<HTMLElement>('.lrow')];
     return rows.find((row) => row.getBoundingClientRect().top >= top)!.dataset.key!;
   });
-const frames = (page: Page, ms = 350) => page.waitForTimeout(ms);
+
+/** What was just done is on the screen; what it sets going may still be to come. */
+const drawn = (page: Page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
 /** What axe has to say of the page, or of a part of it. There are no frames here, so it needs no page of its own. */
 async function audit(page: Page, part?: string): Promise<string[]> {
@@ -97,7 +105,7 @@ describe('accessibility', () => {
       ['desktop', 'dark'],
     ] as const
   ).entries()) {
-    test(`axe finds nothing on the screens: ${size}, ${colorScheme}`, { timeout: 120_000 }, async () => {
+    test(`axe finds nothing on the screens: ${size}, ${colorScheme}`, async () => {
       const page = await newPage(size, { colorScheme });
       const found: string[] = [];
       for (const [i, [name, query, hash]] of SCREENS.entries()) {
@@ -125,6 +133,7 @@ describe('accessibility', () => {
     await page.keyboard.press('Control+k');
     expect(await audit(page, 'dialog')).toEqual([]);
     await page.keyboard.press('Escape');
+    await page.locator('dialog[open]').waitFor({ state: 'detached' });
     await page.keyboard.press('Control+/');
     expect(await audit(page, 'dialog')).toEqual([]);
     await page.keyboard.press('Escape');
@@ -140,7 +149,8 @@ describe('the log', () => {
     const atEnd = () => page.locator('.log').evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop);
     expect(await atEnd()).toBeLessThan(2);
     await page.evaluate(() => window.fixture.receive('person0@example.org', 'one more'));
-    await frames(page);
+    await page.locator('.lrow', { hasText: 'one more' }).waitFor();
+    await still(page);
     expect(await atEnd()).toBeLessThan(2);
     expect(await page.locator('.lrow').last().textContent()).toContain('one more');
   });
@@ -158,10 +168,10 @@ describe('the log', () => {
     const before = await page.locator('.log').evaluate((log) => log.clientHeight);
     await page.keyboard.insertText('a line\n'.repeat(30));
     await page.waitForFunction((was) => document.querySelector('.log')!.clientHeight < was - 200, before);
-    await frames(page);
+    await still(page);
     await atEnd();
     await page.keyboard.type('more');
-    await frames(page);
+    await still(page);
     await atEnd();
     await field.fill('');
     await page.waitForFunction((was) => document.querySelector('.log')!.clientHeight === was, before);
@@ -176,7 +186,7 @@ describe('the log', () => {
       await page.locator('.log').evaluate((log, to) => {
         log.scrollTop = log.scrollHeight * to;
       }, part);
-      await frames(page, 200);
+      await still(page);
       expect(await page.locator('.lrow').count()).toBeLessThan(160);
       const covered = await page.locator('.log').evaluate((log) => {
         const box = log.getBoundingClientRect();
@@ -199,11 +209,11 @@ describe('the log', () => {
       await page.locator('.log').evaluate((log) => {
         log.scrollTop = Math.max(30, log.scrollTop - 900);
       });
-      await frames(page, 60);
+      await drawn(page);
       const key = await firstVisible(page);
       const before = await topOf(page, key);
       const height = await total();
-      await frames(page, 400);
+      await still(page);
       expect(Math.abs((await topOf(page, key)) - before)).toBeLessThan(1.5);
       if (i === 5) expect(height).toBeGreaterThan(4000);
     }
@@ -215,17 +225,17 @@ describe('the log', () => {
     await page.locator('.log').evaluate((log) => {
       log.scrollTop -= 3000;
     });
-    await frames(page);
+    await still(page);
     const key = await firstVisible(page);
     const before = await topOf(page, key);
     await page.evaluate(() => {
       for (let i = 0; i < 3; i++) window.fixture.receive('person0@example.org', `new ${i}`);
     });
-    await frames(page);
+    await still(page);
     expect(Math.abs((await topOf(page, key)) - before)).toBeLessThan(1);
     const jump = page.getByRole('button', { name: /newest message, \d+ new/ });
     await jump.click();
-    await frames(page);
+    await still(page);
     expect(await page.locator('.lrow').last().textContent()).toContain('new 2');
     expect(await page.locator('.jump').count()).toBe(0);
   });
@@ -241,7 +251,7 @@ describe('the log', () => {
     const seen = await page.evaluate(() => window.fixture.seen.length);
     expect(seen).toBeGreaterThan(0);
     await page.keyboard.press('Escape');
-    await frames(page);
+    await still(page);
     expect(await page.evaluate(() => window.fixture.seen.length)).toBeGreaterThan(seen);
     expect(await page.locator('.rail-item .badge').first().textContent()).toBeTruthy();
   });
@@ -255,7 +265,7 @@ describe('the log', () => {
       for (let i = 0; i < 40; i++) window.fixture.receive('mia@example.org', `while away ${i}`);
       if (window.fixture.seen.length > seen) throw new Error('said to be seen');
     });
-    await frames(page);
+    await still(page);
     expect(await page.title()).toMatch(/^\(42\) Mia/);
     const line = await page.locator('.new').boundingBox();
     expect(line!.y).toBeGreaterThan(60);
@@ -269,11 +279,11 @@ describe('the log', () => {
     await page.locator('.log').evaluate((log) => {
       log.scrollTop -= 5000;
     });
-    await frames(page);
+    await still(page);
     const key = await firstVisible(page);
     const before = await topOf(page, key);
     await page.setViewportSize({ width: 700, height: 900 });
-    await frames(page);
+    await still(page);
     expect(Math.abs((await topOf(page, key)) - before)).toBeLessThan(2);
   });
 });
@@ -292,10 +302,10 @@ describe('keyboard only', () => {
     await page.keyboard.press('Shift+Enter');
     await page.keyboard.type('Save me a seat');
     await page.keyboard.press('Enter');
-    expect(await page.evaluate(() => window.fixture.sent)).toEqual([
-      { chat: 'lena@example.org', body: 'On my way 🚀 \nSave me a seat' },
-    ]);
-    expect(await page.locator('.composer textarea').inputValue()).toBe('');
+    await expect
+      .poll(() => page.evaluate(() => window.fixture.sent))
+      .toEqual([{ chat: 'lena@example.org', body: 'On my way 🚀 \nSave me a seat' }]);
+    await expect.poll(() => page.locator('.composer textarea').inputValue()).toBe('');
     await page.waitForSelector('.lrow:last-child .mark-read');
   });
 
@@ -324,11 +334,11 @@ describe('keyboard only', () => {
     expect(await page.locator('.rows-in li').count()).toBeLessThan(60);
     await page.locator('.rows-in a').first().focus();
     await page.keyboard.press('End');
-    await frames(page, 100);
+    await still(page);
     expect(await focused(page)).toMatch(/Unblock|Kofi/);
     await page.keyboard.press('p');
     await page.keyboard.type('erson 09999');
-    await frames(page, 100);
+    await still(page);
     expect(await page.locator('.rows-in a').first().textContent()).toContain('Person 09999');
   });
 
@@ -354,6 +364,7 @@ describe('keyboard only', () => {
     const places: string[] = [];
     for (let i = 0; i < 6; i++) {
       await page.keyboard.press('F6');
+      await still(page);
       places.push(
         await page.evaluate(
           () => document.activeElement!.closest('.rail, .list, .log, .composer, .details')?.className ?? '',
@@ -374,10 +385,12 @@ describe('nothing that was typed is lost', () => {
     await page.keyboard.type('half a thought');
     await page.keyboard.press('Alt+ArrowDown');
     await page.waitForFunction(() => location.hash.includes('sofia'));
+    await still(page);
     expect(await page.locator('.composer textarea').inputValue()).toBe('');
     expect(await page.locator('.rows-in').textContent()).toContain('Draft: half a thought');
     await page.keyboard.press('Alt+ArrowUp');
     await page.waitForFunction(() => location.hash.includes('mia'));
+    await still(page);
     expect(await page.locator('.composer textarea').inputValue()).toBe('half a thought');
   });
 
@@ -389,9 +402,8 @@ describe('nothing that was typed is lost', () => {
     });
     await page.keyboard.type('keep me');
     await page.keyboard.press('Enter');
-    await frames(page, 100);
-    expect(await page.locator('.composer textarea').inputValue()).toBe('keep me');
-    expect(await page.locator('.toast').count()).toBe(1);
+    await page.locator('.toast').waitFor();
+    await expect.poll(() => page.locator('.composer textarea').inputValue()).toBe('keep me');
   });
 });
 
@@ -415,6 +427,7 @@ describe('on a phone', () => {
       const page = await newPage('phone');
       await show(page, `connection=${state}`, '#/');
       if (state === 'ended') await page.getByRole('button', { name: 'Close' }).click();
+      await still(page);
       const pill = (await page.locator('.banner').boundingBox())!;
       for (const of of ['.list .search', '.list .bar', '.rail']) {
         const it = (await page.locator(of).first().boundingBox())!;
@@ -441,11 +454,12 @@ describe('toasts', () => {
     await page.getByRole('button', { name: 'Block Mia' }).click();
     const toast = page.locator('.toast');
     await toast.waitFor();
+    await holdToast(page);
     await page.evaluate(() => {
       location.hash = '#/chat/sofia@example.net';
     });
     await page.locator('.composer .box').waitFor();
-    await frames(page);
+    await still(page);
     const above = (await toast.boundingBox())!;
     const field = (await page.locator('.composer .box').boundingBox())!;
     const apart =
@@ -459,6 +473,7 @@ describe('toasts', () => {
     await show(page, '', '#/chat/mia@example.org');
     await page.getByRole('button', { name: 'Remove Mia' }).click();
     await page.getByRole('button', { name: 'Undo' }).waitFor();
+    await holdToast(page);
     await page.getByRole('link', { name: 'People' }).click();
     await page.getByRole('button', { name: 'Add a contact' }).click();
     await page.getByLabel('Address').fill('new@example.org');
@@ -484,6 +499,7 @@ describe('people', () => {
     expect(begin).toBe(end);
     await page.getByRole('button', { name: 'Block Mia' }).click();
     await page.getByRole('button', { name: 'Unblock Mia' }).waitFor();
+    await still(page);
     expect(await edge()).toEqual([end, end]);
   });
 
@@ -495,20 +511,24 @@ describe('people', () => {
     await card.getByRole('button', { name: 'Accept' }).focus();
     await page.keyboard.press('Enter');
     await page.locator('.toast', { hasText: `${name} is now among your contacts` }).waitFor();
+    await holdToast(page);
     await page.waitForFunction(() => document.activeElement?.closest('.list'));
     await page.getByRole('button', { name: 'Write' }).click();
     await page.locator('.composer textarea').waitFor();
-    expect(await page.locator('.chat-name').textContent()).toBe(name);
+    await expect.poll(() => page.locator('.chat-name').textContent()).toBe(name);
   });
 
   test('removing can be undone', async () => {
     const page = await newPage();
     await show(page, '', '#/chat/mia@example.org');
     await page.getByRole('button', { name: 'Remove Mia' }).click();
+    await page.getByRole('button', { name: 'Undo' }).waitFor();
+    await holdToast(page);
     await page.getByRole('link', { name: 'People' }).click();
+    await still(page);
     expect(await page.locator('.rows-in').textContent()).not.toContain('Mia');
     await page.getByRole('button', { name: 'Undo' }).click();
-    expect(await page.locator('.rows-in').textContent()).toContain('Mia');
+    await expect.poll(() => page.locator('.rows-in').textContent()).toContain('Mia');
   });
 
   test('errors stand at the field', async () => {
@@ -531,9 +551,11 @@ describe('three widths', () => {
     await show(page, '', '#/');
     await page.getByRole('link', { name: /Mia/ }).click();
     await page.getByRole('button', { name: 'Mia: details' }).click();
+    await still(page);
     expect(await page.locator('.details').isVisible()).toBe(true);
     expect(await page.locator('.main').isVisible()).toBe(false);
     await page.goBack();
+    await still(page);
     expect(await page.locator('.main').isVisible()).toBe(true);
     await page.getByRole('link', { name: 'Back to the list' }).click();
     await page.waitForFunction(() => document.querySelector('.app')?.getAttribute('data-view') === 'list');
@@ -564,8 +586,8 @@ test('the theme is there before the first paint', async () => {
   await show(page, '', '#/settings/appearance');
   await page.getByText('Dark', { exact: true }).click();
   await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
-  const shown = page.evaluate(() => localStorage.getItem('confab:look'));
-  expect(JSON.parse((await shown) ?? '{}').theme).toBe('dark');
+  const kept = () => page.evaluate(() => JSON.parse(localStorage.getItem('confab:look') ?? '{}').theme as string);
+  await expect.poll(kept).toBe('dark');
   // The next page has no stored settings of its own; what boot.js reads is enough.
   await page.route('**/assets/*.js', (route) => route.abort());
   await page.goto(`${site.url}?`);

@@ -80,7 +80,10 @@ export class Person {
   // ---- getting about ----
 
   async go(to: 'Chats' | 'People' | 'Settings'): Promise<void> {
-    await this.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: new RegExp(`^${to}`) }).click();
+    await this.page
+      .getByRole('navigation', { name: 'Main' })
+      .getByRole('link', { name: new RegExp(`^${to}`) })
+      .click();
   }
 
   row(name: string): Locator {

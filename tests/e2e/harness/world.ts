@@ -73,7 +73,7 @@ export class World {
       ...(size === 'desktop' ? {} : { hasTouch: true, isMobile: true }),
       ...seat.context,
     });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(60_000); // it ends a hang and judges no speed
     const person = new Person(context, link, this.server.domain, size !== 'desktop', this.complaints);
     this.people.push(person);
     await person.open();
