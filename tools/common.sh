@@ -40,8 +40,13 @@ setup_server() {
     printf '%s\n' "$layout" >"$dir/layout"
 }
 
-# npm_install DIR: only when the lock file or the Node is not the one of the last time.
+# npm_install DIR: only when the lock file or the Node is not the one of the last time. Two steps of ./test may want the same.
 npm_install() {
+    mkdir -p build
+    (flock 9 && npm_install_alone "$1") 9>"build/npm-${1//\//-}.lock"
+}
+
+npm_install_alone() {
     local sum
     sum="$(sha256sum <"$1/package-lock.json") $(node --version)"
     [ "$sum" = "$(cat "$1/node_modules/.confab-lock" 2>/dev/null)" ] && return 0

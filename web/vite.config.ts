@@ -27,7 +27,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
     environment: 'node',
-    testTimeout: 20_000,
+    // It ends a hang and judges no speed.
+    testTimeout: 120_000,
     // Few cores are shared by many; one worker is fast enough here.
     maxWorkers: 2,
   },

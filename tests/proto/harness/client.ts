@@ -25,7 +25,7 @@ export type Received =
   | { readonly kind: 'ended' }; // the connection is gone
 
 /**
- * How long anything may be waited for. It is there to end a hang, not to judge speed: a machine that is busy with
+ * How long nothing may come to who waits for something. It is there to end a hang, not to judge speed: a machine that is busy with
  * something else, or a server under a sanitizer, may take its time, and only what never comes is a failure.
  */
 export const DEADLINE_MS = Number(process.env.CONFAB_DEADLINE_MS ?? 40_000);
@@ -382,7 +382,7 @@ export class Client {
 
   /** Waits until `condition` holds; it is looked at whenever something arrives, here or at one of the others. */
   async until(condition: () => boolean, what: string, ...others: Client[]): Promise<void> {
-    const end = performance.now() + DEADLINE_MS;
+    let end = performance.now() + DEADLINE_MS;
     const check = () => {
       for (const c of [this, ...others]) if (c.failure) throw dialogueError(`${c.label}: ${c.failure.message}`);
     };
@@ -393,6 +393,7 @@ export class Client {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         const look = () => {
+          end = performance.now() + DEADLINE_MS;
           clearTimeout(timer);
           resolve();
         };
