@@ -8,7 +8,11 @@ const limits = {
   expect: { poll: { timeout: 40_000, interval: 40 } },
 };
 
+// A number, so that a machine that has no name for itself can run this: Vite looks `localhost` up otherwise.
+const server = { host: '127.0.0.1' };
+
 export default defineConfig({
+  server,
   test: {
     // A server that is broken altogether need not fail every dialogue.
     bail: 40,
@@ -17,6 +21,7 @@ export default defineConfig({
     maxWorkers: Number(process.env.CONFAB_WORKERS ?? 2),
     projects: [
       {
+        server,
         test: {
           name: 'proto',
           include: ['proto/**/*.test.ts'],
@@ -24,6 +29,7 @@ export default defineConfig({
         },
       },
       {
+        server,
         test: {
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],

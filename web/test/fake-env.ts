@@ -100,7 +100,7 @@ const tick = (globalThis as unknown as { setImmediate(f: () => void): void }).se
 
 /** Lets everything that is ready happen, until the condition holds. Hashing runs on other threads, so turns are not counted. */
 export async function until(condition: () => boolean | Promise<boolean>, what = 'condition'): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 90_000;
   while (performance.now() < end) {
     if (await condition()) return;
     await new Promise<void>((resolve) => tick(resolve));

@@ -93,10 +93,10 @@ describe('links', () => {
     for (const it of findLinks('https://example.org/"onclick="x www.example.org')) expect(it.href).toMatch(/^https:/);
   });
   test('do not take long over hostile text', () => {
-    const before = performance.now();
+    const before = process.cpuUsage(); // what others do on this machine does not count
     links(`https://example.org/${')'.repeat(20_000)}`);
     links('www.'.repeat(20_000));
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(1000);
   });
 });
 
