@@ -29,7 +29,8 @@ struct blobs {
     int dir, open; /* the folders */
     uint64_t reserve;
     pthread_mutex_t lock;
-    struct map writers; /* name -> the one that may write */
+    struct map writers;      /* name -> the one that may write */
+    pthread_mutex_t folders; /* who finds one made must not be ahead of its maker, who syncs that; the innermost */
 };
 
 struct blob_writer {
@@ -102,6 +103,7 @@ int blobs_open(struct str dir, uint64_t reserve, struct blobs **out) {
     b->dir = b->open = -1;
     b->reserve = reserve;
     pthread_mutex_init(&b->lock, NULL);
+    pthread_mutex_init(&b->folders, NULL);
     char path[4096];
     int err = dir.len < sizeof path ? 0 : ERR_INVALID;
     if (!err) {
@@ -110,6 +112,7 @@ int blobs_open(struct str dir, uint64_t reserve, struct blobs **out) {
         err = folder_open(AT_FDCWD, path, &b->dir);
     }
     if (!err) err = folder_open(b->dir, "open", &b->open);
+    if (!err && fsync(b->dir)) err = ERR_IO; /* folders that were made by one that was killed before it could */
     if (err) {
         blobs_close(&b);
         return err;
@@ -127,6 +130,7 @@ void blobs_close(struct blobs **slot) {
     if (b->open >= 0) close(b->open);
     if (b->dir >= 0) close(b->dir);
     pthread_mutex_destroy(&b->lock);
+    pthread_mutex_destroy(&b->folders);
     free(b);
 }
 
@@ -270,7 +274,9 @@ static int writer_seal(struct blob_writer *w) {
     struct blobs *b = w->blobs;
     struct sealed_path sealed = sealed_path(w->name);
     int folder = -1, err = fsync(w->fd) ? error_of(errno) : 0;
+    pthread_mutex_lock(&b->folders);
     if (!err) err = folder_open(b->dir, sealed.folder, &folder);
+    pthread_mutex_unlock(&b->folders);
     if (!err && !w->found) {
         w->sealed = renameat2(b->open, w->name, b->dir, sealed.path, RENAME_NOREPLACE) == 0;
         if (!w->sealed) err = error_of(errno);
@@ -324,6 +330,16 @@ bool blob_is_claimed(struct blobs *b, struct str name) {
     return is;
 }
 
+/* For good: who forgets the name after this leaves nothing behind, even if it had gone without a sync before. */
+static int sealed_delete(struct blobs *b, const char *name) {
+    struct sealed_path sealed = sealed_path(name);
+    int folder = openat(b->dir, sealed.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return errno == ENOENT ? 0 : ERR_IO;
+    bool failed = (unlinkat(b->dir, sealed.path, 0) && errno != ENOENT) || fsync(folder);
+    close(folder);
+    return failed ? ERR_IO : 0;
+}
+
 int blob_delete(struct blobs *b, struct str name) {
     if (!name_is_good(name)) return 0; /* we have made none of that name */
     char text[NAME_LEN + 1] = "";
@@ -332,8 +348,7 @@ int blob_delete(struct blobs *b, struct str name) {
     writer_cut_off(b, name);
     bool failed = unlinkat(b->open, text, 0) && errno != ENOENT;
     pthread_mutex_unlock(&b->lock);
-    if (unlinkat(b->dir, sealed_path(text).path, 0) && errno != ENOENT) failed = true;
-    return failed ? ERR_IO : 0;
+    return failed || sealed_delete(b, text) ? ERR_IO : 0;
 }
 
 /* --- reading --- */
