@@ -1,15 +1,39 @@
 // SIGKILL at full speed (promises 1 to 5): afterwards every acknowledged message is in both archives exactly once and in
-// order, and so is every delivered one. CONFAB_ROUNDS says how often, CONFAB_SEED repeats a run.
+// order, and so is every delivered one; and every file that was answered with 201 is there. CONFAB_ROUNDS says how often, CONFAB_SEED repeats a run.
 
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { everything, NS, Persistent, useServer } from './harness/index.ts';
+import { everything, filesOf, NS, Persistent, type Slot, useServer } from './harness/index.ts';
 
 const ROUNDS = Number(process.env.CONFAB_ROUNDS ?? process.env.CRASH_ROUNDS ?? 3);
 const SEED = Number(process.env.CONFAB_SEED ?? randomInt(1, 2 ** 31));
 const PAIRS = 3;
 
+const UPLOADERS = 3;
+
 const stage = useServer();
+const { slot, request, put } = filesOf(stage);
+
+/** Files that go up beside the messages until the server is killed; those of which 201 was heard. */
+async function uploads(): Promise<{ stored: [Slot, Buffer][]; until: Promise<unknown> }> {
+  const [carol] = await stage.cast('carol');
+  const waiting: [Slot, Buffer][] = [];
+  for (let i = 0; i < 60; i++) {
+    const body = randomBytes([100, 5000, 90_000][i % 3]! + i);
+    waiting.push([await slot(carol, `f${i}`, body.length), body]);
+  }
+  const stored: [Slot, Buffer][] = [];
+  const uploader = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      try {
+        if ((await put(next[0], next[1], undefined, false)).status === 201) stored.push(next);
+      } catch {
+        return; // killed
+      }
+    }
+  };
+  return { stored, until: Promise.all(Array.from({ length: UPLOADERS }, uploader)) };
+}
 
 /** A small generator (mulberry32): the moments of the kills are those of the seed. */
 function random(seed: number): () => number {
@@ -38,9 +62,11 @@ test(
     await Promise.all(everybody.map((p) => p.start()));
 
     const total = () => everybody.reduce((n, p) => n + p.sent.length - p.client.sm!.unacked.length, 0);
+    let filesStored = 0;
     for (let round = 0; round < ROUNDS; round++) {
       // The kill comes when so many more have been acknowledged, in the middle of everything.
       const goal = total() + 50 + Math.floor(rng() * 400);
+      const files = await uploads();
       let killed = false;
       let killing: Promise<void> | undefined;
       const maybeKill = () => {
@@ -53,10 +79,17 @@ test(
       const stopped = await Promise.all(everybody.map((p) => p.chatter(maybeKill)));
       expect(stopped.every((s) => s === false)).toBe(true);
       await killing;
+      await files.until;
       await stage.server.launch();
+      for (const [s, body] of files.stored) {
+        const got = await request(s.get, 'GET', {}, undefined, false);
+        expect([got.status, got.body.equals(body)]).toEqual([200, true]);
+      }
+      filesStored += files.stored.length;
       await Promise.all(everybody.map((p) => p.comeBack()));
     }
     await Promise.all(everybody.map((p) => p.finish()));
+    expect(filesStored).toBeGreaterThan(0);
 
     for (const pair of pairs) {
       for (const [sender, receiver] of [pair, [...pair].reverse() as [Persistent, Persistent]]) {
