@@ -3,10 +3,10 @@
 
 extern const struct feature feature_stream, feature_blocking, feature_message, feature_archive, feature_mam,
     feature_offline, feature_presence, feature_subscription, feature_roster, feature_iq, feature_disco, feature_ping,
-    feature_version, feature_register, feature_upload, feature_carbons;
+    feature_version, feature_register, feature_upload, feature_carbons, feature_csi;
 
 const struct feature *const features[] = {
     &feature_stream,       &feature_blocking, &feature_message, &feature_archive, &feature_mam,   &feature_offline,
     &feature_subscription, &feature_presence, &feature_roster,  &feature_iq,      &feature_disco, &feature_ping,
-    &feature_version,      &feature_register, &feature_upload,  &feature_carbons, NULL,
+    &feature_version,      &feature_register, &feature_upload,  &feature_carbons, &feature_csi,   NULL,
 };

@@ -43,7 +43,8 @@ static enum verdict check_type(struct walk *walk) {
 
 static enum verdict deliver_to_all(struct walk *walk, struct wire *wire) {
     int64_t sequence = walk->offline ? walk->in_sequence : 0;
-    unsigned count = deliver_to_available(walk->turn, walk->account, wire, sequence);
+    unsigned count = walk->crossing->fleeting ? deliver_fleeting(walk->turn, walk->account, wire)
+                                              : deliver_to_available(walk->turn, walk->account, wire, sequence);
     if (count == 0 && sequence) handover_wait(walk->account, sequence);
     walk->im->messages_delivered += count;
     return DONE;
@@ -67,6 +68,7 @@ static enum verdict deliver_bare(struct walk *walk, struct wire *wire) {
 
 static enum verdict deliver_full(struct walk *walk, struct wire *wire) {
     struct session *s = session_by_resource(walk->account, jid_resource(walk->stanza.to));
+    if (s && s->quiet && walk->crossing->fleeting) return DONE;
     if (s) {
         deliver_to(walk->turn, s, wire, walk->offline ? walk->in_sequence : 0);
         walk->im->messages_delivered++;

@@ -90,7 +90,7 @@ static enum verdict on_deliver(struct walk *walk) {
         struct session *s = session_by_resource(walk->account, jid_resource(walk->stanza.to));
         if (s) session_send(turn, s, wire, 0); /* 8.5.3.1: also to one that is only connected */
     } else if (walk->stanza.type != PRESENCE_ERROR) {
-        deliver_presence(turn, walk->account, wire, NULL);
+        deliver_presence(turn, walk->account, walk->stanza.from, wire);
     }
     wire_unref(&wire);
     return DONE;

@@ -80,6 +80,7 @@ static void add_sasl2(const struct login *l, struct arena *arena, struct xml_nod
     struct xml_node *bind_inline = xml_add(arena, bind, NS_BIND2, STR("inline"));
     xml_set(arena, xml_add(arena, bind_inline, NS_BIND2, STR("feature")), STR("var"), NS_SM);
     xml_set(arena, xml_add(arena, bind_inline, NS_BIND2, STR("feature")), STR("var"), NS_CARBONS);
+    xml_set(arena, xml_add(arena, bind_inline, NS_BIND2, STR("feature")), STR("var"), NS_CSI);
     xml_add(arena, inner, NS_SM, STR("sm"));
 }
 

@@ -9,6 +9,7 @@
 #include "im/archive.h"
 #include "im/copy.h"
 #include "im/handover.h"
+#include "im/quiet.h"
 #include "im/session.h"
 #include "xmpp/ns.h"
 
@@ -107,6 +108,7 @@ struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xm
     const struct xml_node *enable = xml_child(bind, NS_SM, STR("enable"));
     if (enable) xml_append(bound, sm_enable(turn, s, enable));
     if (xml_child(bind, NS_CARBONS, STR("enable"))) copy_enable(s);
+    if (xml_child(bind, NS_CSI, STR("inactive"))) quiet_begin(s);
     return bound;
 }
 

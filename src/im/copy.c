@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "im/archive.h"
 #include "im/deliver.h"
+#include "im/quiet.h"
 #include "im/router.h"
 #include "im/session.h"
 #include "xml/writer.h"
@@ -79,6 +80,7 @@ struct sent {
     uint32_t session, generation; /* that sent it */
     uint32_t held;                /* bytes, of one that nobody else is charged with */
     enum stanza_type type;
+    bool fleeting;
     uint16_t to_len;
     char to[];
 };
@@ -93,7 +95,7 @@ static void on_sent(struct turn *turn, struct account *a, struct pending *pendin
         LIST_EACH (&a->sessions, at, after) {
             struct session *s = CONTAINER_OF(at, struct session, in_account);
             bool is_sender = s->index == sent->session && s->generation == sent->generation;
-            if (s->copies && !is_sender) session_send(turn, s, copy, 0);
+            if (s->copies && !is_sender && !(s->quiet && sent->fleeting)) session_send(turn, s, copy, 0);
         }
         wire_unref(&copy);
         wire_unref(&message);
@@ -115,6 +117,7 @@ struct pending *copy_place(struct walk *walk, struct wire *wire) {
     sent->session = walk->session->index;
     sent->generation = walk->session->generation;
     sent->type = walk->stanza.type;
+    sent->fleeting = quiet_drops(&walk->stanza);
     sent->held = walk->kept ? 0 : wire->len; /* what is kept is its session's charge (router_forward) */
     shard_hold(walk->turn->shard, sent->held);
     sent->to_len = (uint16_t)jid_str(to).len;
@@ -134,7 +137,7 @@ void copy_received(struct walk *walk) {
     struct wire *copy = NULL;
     LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
-        if (!s->copies || s == sender || s == addressee) continue;
+        if (!s->copies || s == sender || s == addressee || (s->quiet && walk->crossing->fleeting)) continue;
         if (!addressee && deliver_reaches(s)) continue;
         if (!copy) {
             struct wire *message = deliver_wire(walk);

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "im/account.h"
 #include "im/copy.h"
+#include "im/quiet.h"
 #include "im/router.h"
 
 /* Our own server wrote it: limits were checked where it came in. */
@@ -34,6 +35,7 @@ struct msg_stanza *crossing_new(const struct stanza *s, struct jid to) {
     m->id_len = (uint32_t)s->id.len;
     m->has_id = s->id.p != NULL;
     m->copied = s->kind == STANZA_MESSAGE && copy_is_due(s);
+    m->fleeting = s->kind == STANZA_MESSAGE && quiet_drops(s);
     text_add(text_add(text_add(m->text, address), from), s->id);
     return m;
 }

@@ -17,6 +17,7 @@ struct msg_stanza {
     uint8_t kind;      /* enum stanza_kind */
     uint8_t type;      /* enum stanza_type */
     bool kept, offline;
+    bool fleeting;             /* typing: of no use to a quiet client (im/quiet.h) */
     bool copied;               /* other sessions of both sides may want it too (im/copy.h) */
     uint16_t to_len, from_len; /* recipient, full or bare; sender, 0: none */
     uint32_t id_len;

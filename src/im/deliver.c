@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "im/archive.h"
 #include "im/handover.h"
+#include "im/quiet.h"
 #include "im/router.h"
 #include "im/session.h"
 #include "xml/writer.h"
@@ -58,15 +59,22 @@ unsigned deliver_to_available(struct turn *turn, struct account *a, struct wire 
     return count;
 }
 
-unsigned deliver_presence(struct turn *turn, struct account *a, struct wire *wire, const struct session *except) {
+unsigned deliver_fleeting(struct turn *turn, struct account *a, struct wire *wire) {
     unsigned count = 0;
     LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
-        if (!session_is_available(s) || s == except) continue;
+        if (!deliver_reaches(s) || s->quiet) continue;
         session_send(turn, s, wire, 0);
         count++;
     }
     return count;
+}
+
+void deliver_presence(struct turn *turn, struct account *a, struct jid from, struct wire *wire) {
+    LIST_EACH (&a->sessions, at, after) {
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (session_is_available(s) && !quiet_takes(turn, s, from, wire)) session_send(turn, s, wire, 0);
+    }
 }
 
 /* RFC 6120 8.1: a request that nobody will answer is answered by us. */

@@ -10,8 +10,10 @@ struct outbox_item;
 /* To every available session of non-negative priority; how many there were. A session that is being flooded counts, but
  * gets a kept message from the archive in its turn. */
 unsigned deliver_to_available(struct turn *turn, struct account *account, struct wire *wire, int64_t sequence);
+/* The same for what is of no use later: a quiet session (im/quiet.h) is left out. */
+unsigned deliver_fleeting(struct turn *turn, struct account *account, struct wire *wire);
 /* To every available session, whatever its priority (presence). */
-unsigned deliver_presence(struct turn *turn, struct account *account, struct wire *wire, const struct session *except);
+void deliver_presence(struct turn *turn, struct account *account, struct jid from, struct wire *wire);
 /* To one session, by the same rule as above for floods. */
 void deliver_to(struct turn *turn, struct session *session, struct wire *wire, int64_t sequence);
 /* What a session (`full`) that ended had not acknowledged. `lost`: nobody else has that archived message. */

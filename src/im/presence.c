@@ -34,7 +34,7 @@ static bool presence_is_wanted(const struct account *a, struct jid from) {
 void presence_arrived(struct turn *turn, struct account *a, struct jid from, struct wire *wire, bool is_farewell) {
     /* A farewell may come when the subscription has ended already, and because of that. */
     if (account_blocks(a, from) || !(is_farewell || presence_is_wanted(a, from))) return;
-    deliver_presence(turn, a, wire, NULL);
+    deliver_presence(turn, a, from, wire);
 }
 
 static void presence_to(struct turn *turn, struct account *a, struct jid to, enum fan_kind kind, struct wire *wire) {
@@ -125,7 +125,7 @@ void presence_broadcast(struct turn *turn, struct session *s, struct wire *wire)
         if ((c->flags & ROSTER_FROM) && !account_blocks(a, jid_trusted(contact_jid(c)))) fan_add(fan, contact_jid(c));
     }
     bool is_crowded = fan_end(fan);
-    deliver_presence(turn, a, wire, NULL);
+    deliver_presence(turn, a, session_jid(s), wire);
     if (s->stream && is_crowded) stream_crowd(s->stream);
     if (s->stream) stream_charge(s->stream, a->contacts.count / 16);
 }

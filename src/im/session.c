@@ -14,6 +14,7 @@
 #include "im/feature.h"
 #include "im/handover.h"
 #include "im/iq.h"
+#include "im/quiet.h"
 #include "im/router.h"
 #include "xml/writer.h"
 #include "xmpp/ns.h"
@@ -194,6 +195,7 @@ void session_end(struct turn *turn, struct session *s, enum stream_error error, 
     loop_undefer(turn->shard->loop, &s->acking);
     wire_unref(&s->presence);
     free(s->unproven);
+    quiet_forget(s);
     free(s);
     account_left(turn, a);
     account_job_end(turn, a);
@@ -362,6 +364,7 @@ static bool session_writes_now(const struct session *s, const struct wire *wire)
 
 void session_send(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
     if (s->ending) return;
+    if (map_count(&s->held)) quiet_flush(turn, s);
     s->account->im->stanzas_out++;
     if (sequence) handover_begin(s->account, sequence);
     bool is_now = session_writes_now(s, wire);

@@ -35,6 +35,7 @@ struct session {
     struct sm *sm;         /* NULL: not enabled */
     struct outbox outbox;
     struct wire *presence;      /* the last available one, with from; NULL: not available */
+    struct map held;            /* presence that waits until somebody does */
     struct map *directed;       /* addresses it sent directed presence to; NULL: none */
     uint32_t index, generation; /* the handle */
     uint32_t received;          /* stanzas since SM was enabled (or bind) */
@@ -44,6 +45,7 @@ struct session {
     bool interested; /* asked for the roster: gets pushes */
     bool blocklist;  /* asked for the block list: gets pushes */
     bool copies;     /* wants carbons (im/copy.h) */
+    bool quiet;      /* nobody looks at its client (im/quiet.h) */
     bool modern;     /* catches up by the archive: no offline flood */
     bool ending;
     bool overflowed; /* too much waits for its client: it ends when the turn does */

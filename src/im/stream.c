@@ -12,6 +12,7 @@
 #include "im/bind.h"
 #include "im/handover.h"
 #include "im/iq.h"
+#include "im/quiet.h"
 #include "im/session.h"
 #include "xml/writer.h"
 #include "xmpp/ns.h"
@@ -270,6 +271,7 @@ void stream_features(struct turn *turn, struct stream *stream) {
         xml_add(arena, session, NS_SESSION, STR("optional"));
     }
     xml_add(arena, features, NS_SM, STR("sm"));
+    xml_add(arena, features, NS_CSI, STR("csi"));
     xml_add(arena, features, NS_ROSTER_VER, STR("ver"));
     xml_add(arena, features, NS_PRE_APPROVAL, STR("sub"));
     const struct options *o = stream_options(stream);
@@ -382,6 +384,10 @@ static void stream_dispatch(struct turn *turn, struct stream *stream, struct xml
         stream_unbound(turn, stream, el);
     } else if (str_eq(el->ns, NS_CLIENT) && stanza_kind_of(el, &kind)) {
         session_receive(turn, stream->session, el, len);
+    } else if (xml_is(el, NS_CSI, STR("inactive"))) {
+        quiet_begin(stream->session);
+    } else if (xml_is(el, NS_CSI, STR("active"))) {
+        quiet_end(turn, stream->session);
     } else if (!sm_receive(turn, stream->session, el)) {
         stream_fail(turn, stream, STREAM_ERR_UNSUPPORTED_STANZA_TYPE, STR_NONE);
     }

@@ -36,6 +36,7 @@
 #define NS_PING STR("urn:xmpp:ping")
 #define NS_DELAY STR("urn:xmpp:delay")
 #define NS_FORWARD STR("urn:xmpp:forward:0")
+#define NS_CSI STR("urn:xmpp:csi:0")
 #define NS_CARBONS STR("urn:xmpp:carbons:2")
 #define NS_MAM STR("urn:xmpp:mam:2")
 #define NS_SID STR("urn:xmpp:sid:0")
