@@ -364,7 +364,7 @@ static bool session_writes_now(const struct session *s, const struct wire *wire)
 
 void session_send(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
     if (s->ending) return;
-    if (map_count(&s->held)) quiet_flush(turn, s);
+    if (s->quiet && map_count(&s->held)) quiet_flush(turn, s);
     s->account->im->stanzas_out++;
     if (sequence) handover_begin(s->account, sequence);
     bool is_now = session_writes_now(s, wire);
