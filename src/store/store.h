@@ -3,7 +3,7 @@
  * to the place that submitted it as MSG_STORE_DONE, whose handler calls job->done there.
  *
  *   writes   one thread; all that waits is one transaction (group commit, synchronous=FULL); completions are posted
- *            after the commit, in the order of submission. A job whose run fails (or a commit that fails) makes the batch roll back and
+ *            after the commit, those of a slot in the order of submission; slots take turns. A job whose run fails (or a commit that fails) makes the batch roll back and
  *            each job run again in a transaction of its own, so that one bad job hurts nobody: run must be repeatable.
  *   reads    a pool with read-only connections; a read runs behind the pending writes of its slot.
  *   work     blocking computations without a database (PBKDF2), on a thread of their own.

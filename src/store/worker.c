@@ -6,7 +6,8 @@
  * slot has writes pending travels through the writer's queue too, keeps its place there and goes on to the readers
  * when everything before it is committed. One place submits all jobs of a slot, so nothing overtakes.
  *
- * What must hold: a job is posted back exactly once; writes in the order of submission; none before its commit.
+ * What must hold: a job is posted back exactly once; the writes of a slot in the order of submission; none before its commit;
+ * nobody's wait for long because others have much waiting (lanes.h).
  * The queues are mutexes held for a few instructions: a consumer takes its whole queue or one job and lets go.
  *
  * In manual mode there are no threads: everything runs inside store_manual_step, reads on the writer's connection.
@@ -21,20 +22,22 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "store/archive_index.h"
+#include "store/lanes.h"
 #include "store/migrate.h"
 
 #define READERS_MAX 16
 #define FILERS 2
-#define BATCH_JOBS_MAX 2000 /* of one transaction: bounds the log and the wait of the first */
-#define BATCH_BYTES_MAX (8u << 20)
+#define BATCH_JOBS_MAX 2000 /* of one transaction: bounds the log and the wait of whoever comes next */
+#define BATCH_BYTES_MAX (2u << 20)
 #define BUSY_JOBS 8 /* in one batch: more will come at once */
 #define GATHER_MS 2 /* then the next one gathers for so long: a commit costs the same for many */
 
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t filled;
-    struct store_job *first, *last;
-    bool closed; /* nothing more comes */
+    struct lanes *lanes;            /* of writes: they wait there; NULL: in the chain */
+    struct store_job *first, *last; /* a chain, oldest first */
+    bool closed;                    /* nothing more comes */
 };
 
 /* A thread and the connection it uses. */
@@ -48,6 +51,7 @@ struct worker {
 struct store {
     bool manual;
     struct queue writes, reads, work, files;
+    struct lanes lanes; /* of `writes` */
     struct worker writer, computer, filers[FILERS], readers[READERS_MAX];
     unsigned reader_count;
     struct archive_shared archive;
@@ -75,15 +79,28 @@ static struct store_job *job_next(const struct store_job *job) {
     return (struct store_job *)job->msg.next;
 }
 
-static void queue_add(struct queue *q, struct store_job *job) {
+static bool queue_is_empty(const struct queue *q) {
+    return q->lanes ? lanes_empty(q->lanes) : q->first == NULL;
+}
+
+static void chain_add(struct queue *q, struct store_job *job) {
     job->msg.next = NULL;
-    pthread_mutex_lock(&q->lock);
-    bool was_empty = q->first == NULL;
-    if (was_empty)
-        q->first = job;
-    else
+    if (q->first) {
         q->last->msg.next = &job->msg;
+    } else {
+        q->first = job;
+    }
     q->last = job;
+}
+
+static void queue_add(struct queue *q, struct store_job *job) {
+    pthread_mutex_lock(&q->lock);
+    bool was_empty = queue_is_empty(q);
+    if (q->lanes) {
+        lanes_add(q->lanes, job);
+    } else {
+        chain_add(q, job);
+    }
     pthread_mutex_unlock(&q->lock);
     if (was_empty) pthread_cond_signal(&q->filled);
 }
@@ -95,21 +112,20 @@ static void queue_close(struct queue *q) {
     pthread_cond_broadcast(&q->filled);
 }
 
-/* Up to `jobs` of the oldest, as a chain; waits for one unless told not to. NULL: closed and empty, or nothing there. */
+static struct store_job *chain_take(struct queue *q) {
+    struct store_job *job = q->first;
+    if (!job) return NULL;
+    q->first = job_next(job);
+    job->msg.next = NULL;
+    return job;
+}
+
+/* One job, or of the writes up to `jobs` as a chain; waits for one unless told not to. NULL: closed and empty, or nothing there. */
 static struct store_job *queue_take(struct queue *q, unsigned jobs, bool wait) {
     pthread_mutex_lock(&q->lock);
-    while (wait && !q->first && !q->closed) pthread_cond_wait(&q->filled, &q->lock);
-    struct store_job *first = q->first, *last = first;
-    uint64_t bytes = 0;
-    for (unsigned n = 1; last && n < jobs && job_next(last) && bytes < BATCH_BYTES_MAX; n++) {
-        bytes += last->msg.bytes;
-        last = job_next(last);
-    }
-    if (last) {
-        q->first = job_next(last);
-        last->msg.next = NULL;
-    }
-    bool more = q->first != NULL;
+    while (wait && queue_is_empty(q) && !q->closed) pthread_cond_wait(&q->filled, &q->lock);
+    struct store_job *first = q->lanes ? lanes_take(q->lanes, jobs, BATCH_BYTES_MAX) : chain_take(q);
+    bool more = !queue_is_empty(q);
     pthread_mutex_unlock(&q->lock);
     if (more) pthread_cond_signal(&q->filled); /* for another reader: queue_add signals only the first */
     return first;
@@ -358,6 +374,8 @@ int store_open(const struct store_options *options, struct store **out) {
     for (unsigned i = 0; i < READERS_MAX; i++) store->readers[i].store = store;
     for (unsigned i = 0; i < FILERS; i++) store->filers[i].store = store;
     queue_init(&store->writes);
+    lanes_init(&store->lanes);
+    store->writes.lanes = &store->lanes;
     queue_init(&store->reads);
     queue_init(&store->work);
     queue_init(&store->files);
