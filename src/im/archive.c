@@ -152,11 +152,18 @@ struct keep {
     struct archive_entry entry;
     int result;
     struct msg_stanza *crossing;
-    char stanza[]; /* as the archive has it */
 };
 
+/* Writer thread. The bytes are made here and now: however many messages wait, each waits as one wire. */
 static int keep_run(struct db *db, struct store_job *job) {
-    return archive_add(db, &((struct keep *)job)->entry);
+    struct keep *k = (struct keep *)job;
+    struct buf bytes = BUF_INIT;
+    wire_write(k->crossing->wire, crossing_to(k->crossing), &bytes);
+    k->entry.stanza = buf_str(&bytes);
+    int err = archive_add(db, &k->entry);
+    buf_free(&bytes);
+    k->entry.stanza = STR_NONE;
+    return err;
 }
 
 static void keep_walk(struct turn *turn, struct keep *k, struct walk *out) {
@@ -205,18 +212,11 @@ enum verdict archive_keep(struct walk *walk) {
     struct turn *turn = walk->turn;
     struct account *a = walk->account;
     struct jid from = walk->stanza.from;
-    struct buf *bytes = &walk->im->scratch;
-    buf_clear(bytes);
-    wire_write(walk->crossing->wire, crossing_to(walk->crossing), bytes);
-    size_t size = sizeof(struct keep) + buf_len(bytes);
-    struct keep *k = malloc(size);
+    struct keep *k = calloc(1, sizeof *k);
     CHECK(k != NULL);
-    *k = (struct keep){0};
-    memcpy(k->stanza, buf_str(bytes).p, buf_len(bytes));
     k->crossing = walk->crossing;
     k->account = a;
     k->origin = walk->origin;
-    k->entry.stanza = str_of(k->stanza, buf_len(bytes));
     k->entry.in.peer = jid_bare_str(from); /* stands in the crossing */
     k->entry.out.peer = account_bare(a);   /* which stays while a job of its is at the store */
     bool to_oneself = jid_bare_eq(from, account_jid(a));

@@ -140,7 +140,7 @@ static const struct conf_option limit_options[] = {
             "Unsent bytes of a connection above which large answers wait."),
     LIMIT_B("output_max", output_max, "4M", 65536, 1024 * (int64_t)MIB,
             "Unsent bytes at which a reader that is too slow, and has no stream management, is let go."),
-    LIMIT_B("store_waiting", store_waiting, "64M", 4096, 64 * (int64_t)1024 * MIB,
+    LIMIT_B("store_waiting", store_waiting, "32M", 4096, 64 * (int64_t)1024 * MIB,
             "Bytes that wait for the disk, above which clients are not read until half of it is written."),
     LIMIT_B("shard_waiting", shard_waiting, "64M", 4096, 64 * (int64_t)1024 * MIB,
             "Bytes that wait for one shard, above which who sends it more is not read until half of it is done."),

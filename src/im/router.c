@@ -121,7 +121,6 @@ void router_forward(struct walk *walk) {
         walk->origin.flags |= ORIGIN_KEPT;
         account_hold_place(walk->account, walk->out_sequence, place);
         if (!fault_is(FAULT_ACK_EARLY)) sm_await(walk->session, walk->origin.number);
-        m->msg.bytes += m->wire->len; /* it will stand beside its copy for the archive */
         walk->origin.bytes = m->msg.bytes;
         session_charge(walk->session, m->msg.bytes);
     }
@@ -132,7 +131,8 @@ void router_forward(struct walk *walk) {
     m->kept = walk->kept;
     m->offline = walk->offline;
     struct shard *home = router_post(turn, m, to);
-    if (walk->session->stream && shard_is_crowded(home)) stream_crowd(walk->session->stream);
+    struct stream *stream = walk->session->stream;
+    if (stream && shard_is_crowded(home, stream_is_modest(stream))) stream_crowd(stream);
     if (place && !walk->kept) {
         place->done = true;
         account_queue(walk->account, place);
@@ -421,7 +421,7 @@ bool fan_end(struct fan *fan) {
         m->msg.from = fan->turn->shard->index;
         buf_free(&fan->shards[i].targets);
         shard_post(hub->places[i], &m->msg);
-        if (shard_is_crowded(hub->places[i])) is_crowded = true;
+        if (shard_is_crowded(hub->places[i], false)) is_crowded = true;
     }
     return is_crowded;
 }

@@ -464,12 +464,18 @@ void stream_unchoke(struct turn *turn, struct stream *stream) {
     stream_release(turn, stream);
 }
 
+bool stream_is_modest(const struct stream *stream) {
+    const struct options *o = stream_options(stream);
+    if (!stream->session || stream->session->in_flight > o->session_waiting / 16) return false;
+    return !o->rates || (stream->bytes_left > o->bytes_burst / 2 && stream->stanzas_left / 1000 > o->stanzas_burst / 2);
+}
+
 /* Holds it if what it might send next has no room. */
 static bool stream_must_wait(struct stream *stream) {
     if (!stream->session) return false;
     if (stream->session->in_flight > stream_options(stream)->session_waiting) {
         stream_choke(stream);
-    } else if (store_is_crowded(stream->im->server->store)) {
+    } else if (store_is_crowded(stream->im->server->store, stream_is_modest(stream))) {
         stream_crowd(stream);
     }
     return stream->holds > 0;

@@ -66,6 +66,8 @@ void stream_resumed(struct turn *turn, struct stream *stream, struct session *se
 /* What comes from now on waits until the release (a change of subscriptions is at the store). */
 void stream_hold(struct stream *stream);
 void stream_release(struct turn *turn, struct stream *stream);
+/* It has sent little lately, and little of that is on its way to the disk: what others have filled does not stop it. */
+bool stream_is_modest(const struct stream *stream);
 /* So much waits somewhere for what it sends that it is held until there is room. */
 void stream_crowd(struct stream *stream);
 /* There is room: everybody who waits tries again. Any thread; struct hub's. */

@@ -29,9 +29,9 @@ static inline bool gauge_take(struct gauge *g, uint32_t bytes) {
     uint64_t left = atomic_fetch_sub(&g->bytes, bytes) - bytes;
     return atomic_load(&g->awaited) && left <= g->high / 2 && atomic_exchange(&g->awaited, false);
 }
-/* True: the caller waits; there will be relief. */
-static inline bool gauge_is_high(struct gauge *g) {
-    if (g->high == 0 || gauge_bytes(g) <= g->high) return false;
+/* True: the caller waits; there will be relief. Who has sent little lately does not wait behind those who filled it, up to twice the mark. */
+static inline bool gauge_is_high(struct gauge *g, bool is_modest) {
+    if (g->high == 0 || gauge_bytes(g) <= (is_modest ? 2 * g->high : g->high)) return false;
     atomic_store(&g->awaited, true);
     return atomic_load(&g->bytes) > g->high / 2;
 }

@@ -112,9 +112,9 @@ static inline void shard_hold(struct shard *shard, uint32_t bytes) {
     gauge_add(&shard->box.waiting, bytes);
 }
 void shard_let_go(struct shard *shard, uint32_t bytes);
-/* So much waits at that place that who sends it more must wait; there will be relief. Any thread. */
-static inline bool shard_is_crowded(struct shard *shard) {
-    return gauge_is_high(&shard->box.waiting);
+/* So much waits at that place that who sends it more must wait (gauge.h); there will be relief. Any thread. */
+static inline bool shard_is_crowded(struct shard *shard, bool is_modest) {
+    return gauge_is_high(&shard->box.waiting, is_modest);
 }
 /* Tells all who wait for a gauge to fall. Any thread. */
 void hub_relieve(struct hub *hub);

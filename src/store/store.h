@@ -51,8 +51,8 @@ void store_close(struct store **store);
 
 /* From a place's thread; never blocks. */
 void store_submit(struct store *store, struct turn *turn, struct store_job *job);
-/* So many bytes (msg.bytes) of writes wait that who causes more of them must wait; there will be relief (hub_relieve). */
-bool store_is_crowded(struct store *store);
+/* So many bytes (msg.bytes) of writes wait that who causes more of them must wait (shard/gauge.h); there will be relief (hub_relieve). */
+bool store_is_crowded(struct store *store, bool is_modest);
 /* Bytes and jobs waiting. */
 void store_load(const struct store *store, uint64_t *out_jobs, uint64_t *out_bytes);
 

@@ -436,8 +436,8 @@ void store_submit(struct store *store, struct turn *turn, struct store_job *job)
     queue_add(queue, job);
 }
 
-bool store_is_crowded(struct store *store) {
-    return gauge_is_high(&store->waiting_writes);
+bool store_is_crowded(struct store *store, bool is_modest) {
+    return gauge_is_high(&store->waiting_writes, is_modest);
 }
 
 void store_load(const struct store *store, uint64_t *out_jobs, uint64_t *out_bytes) {

@@ -77,6 +77,24 @@ test('all sessions together fill no more than the limit', async () => {
   for (const s of senders) await s.allAcked();
 });
 
+test('who has sent little goes on when others have filled what may wait', async () => {
+  const names = Array.from({ length: 6 }, (_, i) => `greedy${i}`);
+  const senders = await stage.castWith({ sm: true }, ...names);
+  const [bob, carol] = await stage.castWith({ sm: true, presence: true }, 'bob', 'carol');
+  lock = await Lock.take(stage.server);
+  for (const s of senders) chatter(s, bob, 40);
+  await atRest(256 * KIB);
+  for (let i = 0; i < 3; i++) {
+    carol.sends`<message to='${bob.bare}' type='chat' id='s${i}'><body>small</body></message>`;
+    await carol.ping();
+  }
+  expect(carol.sm!.acked).toBeLessThan(3); // nothing is stored yet
+  await lock.release();
+  for (const s of senders) await hears(bob, s, 40);
+  await carol.allAcked();
+  for (const s of senders) await s.allAcked();
+}, 30_000);
+
 test('changes of the roster are counted too, and all are made', async () => {
   const [alice, carol] = await stage.castWith({ roster: true }, 'alice', 'carol');
   lock = await Lock.take(stage.server);

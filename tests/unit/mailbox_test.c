@@ -54,18 +54,19 @@ static void test_gauge(void **state) {
     (void)state;
     struct gauge g = {.high = 100};
     gauge_add(&g, 100);
-    assert_false(gauge_is_high(&g));
+    assert_false(gauge_is_high(&g, false));
     assert_false(gauge_take(&g, 60));
     gauge_add(&g, 61);
-    assert_true(gauge_is_high(&g));
-    assert_true(gauge_is_high(&g));
+    assert_false(gauge_is_high(&g, true)); /* who has sent little is let by, up to twice the mark */
+    assert_true(gauge_is_high(&g, false));
+    assert_true(gauge_is_high(&g, false));
     assert_false(gauge_take(&g, 50));
-    assert_false(gauge_is_high(&g)); /* those who came before go on waiting: for the other half */
+    assert_false(gauge_is_high(&g, false)); /* those who came before go on waiting: for the other half */
     assert_true(gauge_take(&g, 1));
     assert_false(gauge_take(&g, 1));
     struct gauge unlimited = {0};
     gauge_add(&unlimited, UINT32_MAX);
-    assert_false(gauge_is_high(&unlimited));
+    assert_false(gauge_is_high(&unlimited, false));
     assert_false(gauge_take(&unlimited, UINT32_MAX));
 }
 
