@@ -5,6 +5,7 @@
 #include "front/media.h"
 
 #include "base/check.h"
+#include "base/err.h"
 
 #define EXPOSED "upload-offset, upload-length, upload-complete, content-range, accept-ranges, etag, content-length"
 
@@ -41,6 +42,28 @@ static void answer_now(struct exchange *x, int status, struct str more, struct s
     media_answer(route_hold(x, &at_once, NULL), x->turn, status, more, text);
 }
 
+/* By an address that expires, if that is wanted: the lasting one sends on to it, the same way for everybody. */
+static void serve_file(struct exchange *x, struct str id) {
+    struct arena *arena = x->turn->arena;
+    int64_t now_us = x->turn->wall_us, until_us = 0;
+    int err = media_is_signed(&x->server->options)
+                  ? media_signed_read(x->server, arena, id, x->request->query, now_us, &id, &until_us)
+                  : 0;
+    if (err == ERR_NOT_FOUND) {
+        struct str name = str_from(x->request->path, sizeof "/files/" + SLOT_ID_LEN);
+        struct str url = media_signed_url(x->server, arena, id, name, now_us);
+        struct str more = arena_printf(arena, "Location: %.*s\r\n", STR_FMT(url));
+        if (url.p)
+            answer_now(x, 302, more, STR("It is there for a while."));
+        else
+            answer_now(x, 404, STR_NONE, STR("There is nothing at this address."));
+    } else if (err) {
+        answer_now(x, 403, STR_NONE, STR("This address has ended."));
+    } else {
+        media_download(x, id, until_us);
+    }
+}
+
 #define METHOD(m) (1u << HTTP_##m)
 
 static const struct media_path {
@@ -59,7 +82,7 @@ static const struct media_path {
      "Access-Control-Allow-Methods: GET, HEAD\r\n"
      "Access-Control-Allow-Headers: range, if-range, if-none-match\r\n"
      "Access-Control-Max-Age: 86400\r\n",
-     media_download},
+     serve_file},
 };
 
 /* "ID/NAME": 22 characters, and a name without a further slash. */

@@ -12,6 +12,7 @@ void media_answer(struct web_conn *w, struct turn *turn, int status, struct str 
 
 /* id: SLOT_ID_LEN characters of the path. Each takes the connection over. */
 void media_upload(struct exchange *x, struct str secret); /* PUT, PATCH, HEAD, DELETE */
-void media_download(struct exchange *x, struct str id);   /* GET, HEAD */
+void media_download(struct exchange *x, struct str id,
+                    int64_t until_us); /* GET, HEAD. Nobody keeps it for longer; 0: for good */
 
 #endif

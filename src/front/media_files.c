@@ -28,7 +28,8 @@ struct download {
     struct web_conn *w; /* NULL: gone */
     bool busy, head_only, known;
     int64_t now_us;
-    char id[SLOT_ID_LEN + 1], range[RANGE_LEN_MAX + 1];
+    int64_t until_us; /* when its address ends; 0: never */
+    char id[SLOT_ID_LEN + 1], etag[SLOT_ID_LEN + 1], range[RANGE_LEN_MAX + 1];
     struct slot_row row;
     uint64_t removals;  /* before the row was looked up */
     int range_err;      /* of http_range_parse */
@@ -103,10 +104,12 @@ static void head_write(struct turn *turn, struct download *d) {
     bool partial = d->range_err == 0 && !d->known;
     route_head(d->w, turn, d->known ? 304 : partial ? 206 : 200, d->known ? UINT64_MAX : length, &head);
     media_headers(&head);
-    buf_printf(&head, "ETag: \"%s\"\r\n", d->id);
-    if (d->row.expires_us) { /* nobody may keep it for longer than we do */
+    buf_printf(&head, "ETag: \"%s\"\r\n", d->etag);
+    int64_t end_us = d->row.expires_us;
+    if (d->until_us && (!end_us || d->until_us < end_us)) end_us = d->until_us;
+    if (end_us) { /* nobody may keep it for longer than we do */
         buf_printf(&head, "Cache-Control: public, max-age=%lld, immutable\r\n",
-                   (long long)((d->row.expires_us - d->now_us) / 1000000));
+                   (long long)((end_us - d->now_us) / 1000000));
     } else {
         BUF_ADD_LIT(&head, "Cache-Control: public, max-age=31536000, immutable\r\n");
     }
@@ -322,11 +325,12 @@ static struct str range_asked(const struct http_request *r, struct str etag) {
     return counts ? range : STR("");
 }
 
-void media_download(struct exchange *x, struct str id) {
+void media_download(struct exchange *x, struct str id, int64_t until_us) {
     const struct http_request *r = x->request;
     struct turn *turn = x->turn;
     struct download *d = msg_new(MSG_STORE_DONE, sizeof *d, 0);
-    struct str etag = ARENA_CONCAT(x->turn->arena, STR("\""), id, STR("\""));
+    struct str tag = media_etag(x->server, turn->arena, id);
+    struct str etag = ARENA_CONCAT(turn->arena, STR("\""), tag, STR("\""));
     struct str range = range_asked(r, etag);
     d->server = x->server;
     d->media = x->server->media;
@@ -334,7 +338,9 @@ void media_download(struct exchange *x, struct str id) {
     d->head_only = r->method == HTTP_HEAD;
     d->known = web_etag_matches(http_header(r, STR("if-none-match")), etag);
     d->now_us = x->turn->wall_us;
+    d->until_us = until_us;
     memcpy(d->id, id.p, SLOT_ID_LEN);
+    memcpy(d->etag, tag.p, SLOT_ID_LEN);
     if (range.len) memcpy(d->range, range.p, range.len);
     d->w = route_hold(x, &download_ops, d);
     if (memory_find(turn, d) &&

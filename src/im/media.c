@@ -220,6 +220,7 @@ struct str media_put_url(const struct server *server, struct arena *arena, struc
 }
 
 struct str media_get_url(const struct server *server, struct arena *arena, struct str get_id, struct str name) {
-    return ARENA_CONCAT(arena, base_url(server, arena, server->options.public_url), STR("/files/"), get_id, STR("/"),
+    struct str base = media_is_signed(&server->options) ? STR_NONE : server->options.public_url;
+    return ARENA_CONCAT(arena, base_url(server, arena, base), STR("/files/"), get_id, STR("/"),
                         media_percent_encode(arena, name));
 }

@@ -49,4 +49,16 @@ struct str media_get_url(const struct server *server, struct arena *arena, struc
 /* RFC 3986: all but unreserved characters as %XX. */
 struct str media_percent_encode(struct arena *arena, struct str text);
 
+/* --- media_sign.c: addresses that expire --- */
+/* [media] sign and public_url: what lasts is the address here, which sends on to one there. */
+bool media_is_signed(const struct options *options);
+/* Of that file, the same for all who ask within one period; STR_NONE: the id is none. */
+struct str media_signed_url(const struct server *server, struct arena *arena, struct str get_id, struct str name,
+                            int64_t wall_us);
+/* 0: the true id, and when the address ends. ERR_NOT_FOUND: it is not signed; ERR_DENIED, ERR_INVALID: not by us, or it has ended. */
+int media_signed_read(const struct server *server, struct arena *arena, struct str veiled, struct str query,
+                      int64_t wall_us, struct str *out_id, int64_t *out_until_us);
+/* Of SLOT_ID_LEN characters. Where addresses are signed it does not tell the id. */
+struct str media_etag(const struct server *server, struct arena *arena, struct str get_id);
+
 #endif

@@ -87,6 +87,12 @@ static const struct conf_option media_options[] = {
          "(https://files.example.org); empty: from this server."),
     TEXT("media", "upload_url", upload_url, "",
          "Where files are uploaded to when a proxy stands before this server; empty: its own HTTPS."),
+    YES_NO("media", "sign", sign, "no",
+           "With public_url: addresses in messages stay those of this server, which sends on to one there that "
+           "expires; what a CDN "
+           "has copied ends with it."),
+    {"media", "sign_time", CONF_DURATION, AT(sign_ms), "1h", SECOND, 30 * 24 * (int64_t)HOUR, NULL,
+     "How long such an address lasts at least; twice as long at most.", false},
     TEXT("media", "types", media_types, "",
          "Types that may be uploaded, separated by spaces (image/* application/pdf); empty: all."),
     END_OF_TABLE,

@@ -32,6 +32,8 @@ struct options {
     int64_t archive_default;
     /* [media] */
     struct str public_url, upload_url, media_types;
+    bool sign;
+    int64_t sign_ms;
     /* [limits] */
     bool rates;
     int64_t stanza_bytes, stanza_bytes_unauthenticated, depth, attributes, children;
