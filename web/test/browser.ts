@@ -24,6 +24,8 @@ export const SIZES = {
   desktop: { width: 1440, height: 900 },
 } as const;
 
+export type Size = keyof typeof SIZES;
+
 /** Every screen that must look right: its name, the query of the fixture, and its address. */
 export const SCREENS: [name: string, query: string, hash: string][] = [
   ['signin', 'signedin=0', ''],

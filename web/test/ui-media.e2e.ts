@@ -1,59 +1,26 @@
 // Files in the views, on the made-up store: picked, pasted, dropped, shown, and not loaded from where nobody asked.
-import AxeBuilder from '@axe-core/playwright';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { launch, SIZES, still } from './browser.ts';
-import { serveFixture } from './fixture-server.ts';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { type Size, still } from './browser.ts';
+import { audit, useSite } from './fixture-site.ts';
 import { png } from './png.ts';
 
-let site: Awaited<ReturnType<typeof serveFixture>>;
-let browser: Browser;
-const errors: string[] = [];
-const pages: Page[] = [];
-
-beforeAll(async () => {
-  site = await serveFixture();
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-afterEach(async () => {
-  for (const page of pages.splice(0)) await page.context().close();
-  expect(errors.splice(0)).toEqual([]);
-});
+const site = useSite();
 
 async function show(
   query: string,
   chat: string,
-  size: keyof typeof SIZES = 'desktop',
-  options: BrowserContextOptions = {},
+  size: Size = 'desktop',
+  options?: BrowserContextOptions,
   prepare: (page: Page) => Promise<unknown> = async () => {},
 ): Promise<Page> {
-  const mobile = size === 'phone' ? { hasTouch: true, isMobile: true } : {};
-  const context = await browser.newContext({
-    viewport: SIZES[size],
-    reducedMotion: 'reduce',
-    locale: 'en-GB',
-    ...mobile,
-    ...options,
-  });
-  context.setDefaultTimeout(60_000);
-  const page = await context.newPage();
-  page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
-  pages.push(page);
+  const page = await site.page(size, options);
   await prepare(page);
   await page.goto(`${site.url}?${query}#/chat/${chat}`, { waitUntil: 'domcontentloaded' });
   await page.waitForSelector('.app');
   return page;
 }
 
-const audit = async (page: Page, part: string) => {
-  const axe = new AxeBuilder({ page }).setLegacyMode(true).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']);
-  return (await axe.include(part).analyze()).violations.map((it) => `${it.id}: ${it.nodes[0]?.html.slice(0, 160)}`);
-};
 const sentFiles = (page: Page) => page.evaluate(() => window.fixture.sentFiles);
 const photo = (width: number, height: number) =>
   png(width, height, (x, y) => [x & 255, y & 255, (x * y) & 255], [
@@ -491,11 +458,20 @@ test('what was shared long ago is looked for when one asks or scrolls on, to the
   await expect.poll(() => shared.locator('.tile').count()).toBe(11);
   const count = () => shared.locator('.tile').count();
   // Nobody has asked.
-  await page.waitForTimeout(300);
+  await still(page);
   expect(await count()).toBe(11);
-  // Pressed where it stands: to scroll to it would be to ask already.
-  await shared.getByRole('button', { name: 'Look for earlier ones' }).evaluate((it) => (it as HTMLElement).click());
-  await shared.getByRole('status').filter({ hasText: 'Looking for earlier ones' }).waitFor();
+  // Pressed where it stands: to scroll to it would be to ask already. That it looks is over soon, so the page notes it.
+  await shared.getByRole('button', { name: 'Look for earlier ones' }).evaluate(
+    (it) =>
+      new Promise<void>((done) => {
+        new MutationObserver((_, observer) => {
+          if (!document.querySelector('.shared [role=status] .spin')) return;
+          observer.disconnect();
+          done();
+        }).observe(document.body, { childList: true, subtree: true });
+        (it as HTMLElement).click();
+      }),
+  );
   // The first page of the archive has only words; it goes on by itself.
   await expect.poll(count).toBe(51);
   const pane = page.locator('.details .scroll');

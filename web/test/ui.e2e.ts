@@ -1,60 +1,19 @@
 // The views in a real browser, on the made-up store, under the policy of the real server.
-import AxeBuilder from '@axe-core/playwright';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { launch, SCREENS, SIZES, still } from './browser.ts';
-import { serveFixture } from './fixture-server.ts';
-import type { Fixture } from './fixture-store.ts';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { SCREENS, SIZES, type Size, still } from './browser.ts';
+import { audit, useSite } from './fixture-site.ts';
 
-declare global {
-  interface Window {
-    fixture: Fixture;
-  }
-}
-
-let site: Awaited<ReturnType<typeof serveFixture>>;
-let browser: Browser;
-const errors: string[] = [];
-const pages: Page[] = [];
-
-beforeAll(async () => {
-  site = await serveFixture();
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-afterEach(async () => {
-  for (const page of pages.splice(0)) if (page !== usual) await page.context().close();
-  // A refused script or style, an exception: every one is a failure, whatever else the test looked at.
-  expect(errors.splice(0)).toEqual([]);
-});
+const site = useSite();
 
 /** Most tests want the same window; making one costs more than what many of them do in it. */
 let usual: Page | undefined;
 
-async function newPage(size: keyof typeof SIZES = 'desktop', options?: BrowserContextOptions): Promise<Page> {
-  const ordinary = size === 'desktop' && !options;
-  if (ordinary && usual) {
-    await usual.setViewportSize(SIZES.desktop);
-    return usual;
-  }
-  const mobile = size === 'phone' ? { hasTouch: true, isMobile: true } : {};
-  const context = await browser.newContext({
-    viewport: SIZES[size],
-    reducedMotion: 'reduce',
-    locale: 'en-GB',
-    ...mobile,
-    ...options,
-  });
-  context.setDefaultTimeout(60_000);
-  const page = await context.newPage();
-  page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
-  pages.push(page);
-  if (ordinary) usual = page;
-  return page;
+async function newPage(size: Size = 'desktop', options?: BrowserContextOptions): Promise<Page> {
+  if (size !== 'desktop' || options) return site.page(size, options);
+  usual ??= await site.page(size, {}, true);
+  await usual.setViewportSize(SIZES.desktop);
+  return usual;
 }
 
 async function show(page: Page, query: string, hash: string): Promise<void> {
@@ -87,13 +46,6 @@ const firstVisible = (page: Page) =>
 /** What was just done is on the screen; what it sets going may still be to come. */
 const drawn = (page: Page) =>
   page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-
-/** What axe has to say of the page, or of a part of it. There are no frames here, so it needs no page of its own. */
-async function audit(page: Page, part?: string): Promise<string[]> {
-  const axe = new AxeBuilder({ page }).setLegacyMode(true).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']);
-  const { violations } = await (part ? axe.include(part) : axe).analyze();
-  return violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html.slice(0, 160)).slice(0, 2)}`);
-}
 
 /** Those that differ most between a phone in the light and a desktop in the dark: seen in both, the others in one. */
 const BOTH = new Set(['signin', 'list', 'chat', 'chat-states', 'people', 'profile']);
@@ -593,5 +545,5 @@ test('the theme is there before the first paint', async () => {
   await page.goto(`${site.url}?`);
   expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark');
   // The script that we cut off is the one complaint to expect.
-  expect(errors.splice(0).every((line) => line.includes('ERR_FAILED'))).toBe(true);
+  expect(site.errors.splice(0).every((line) => line.includes('ERR_FAILED'))).toBe(true);
 });
