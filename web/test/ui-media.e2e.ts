@@ -239,6 +239,15 @@ test('the viewer: one after another, nearer and back, and the focus where it was
   await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
   const second = page.locator('.album .tile').nth(1);
   await second.focus();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Shift+Tab');
+  // The ring lies over the picture: in its middle column, just within the edge, stands its colour.
+  const edge = (await second.boundingBox())!;
+  const clip = { x: edge.x + edge.width / 2, y: edge.y + 1, width: 1, height: 1 };
+  const ringed = await page.screenshot({ clip });
+  await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+  expect((await page.screenshot({ clip })).equals(ringed)).toBe(false);
+  await second.focus();
   await page.keyboard.press('Enter');
   await page.locator('.stage img.on').waitFor();
   await expect.poll(() => where(page)).toBe('2 of 11');
