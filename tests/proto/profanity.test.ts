@@ -70,6 +70,22 @@ class Profanity {
     }
   }
 
+  /** It asks after it has signed in what the server can, and tells nobody when it knows: until then it refuses. */
+  async sendsFile(path: string): Promise<void> {
+    const refusals = () => this.screen().match(/HTTP File Upload is not supported/g)?.length ?? 0;
+    const deadline = performance.now() + DEADLINE_MS;
+    for (;;) {
+      const before = refusals();
+      this.type(`/sendfile "${path}"`);
+      while (!/Uploading|\/files\//.test(this.screen()) && refusals() === before) {
+        if (performance.now() > deadline) throw new Error(`Profanity sends no file:\n${this.screen()}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      if (refusals() === before) return;
+      this.type('/clear');
+    }
+  }
+
   end(): void {
     try {
       this.tmux('kill-server');
@@ -144,7 +160,7 @@ describe.skipIf(!installed)('Profanity', () => {
       const picture = join(profanity.home, 'a picture (1).png');
       const bytes = Buffer.from('not really a picture, but so it is called'.repeat(1000));
       writeFileSync(picture, bytes);
-      profanity.type(`/sendfile "${picture}"`);
+      await profanity.sendsFile(picture);
       const told = await bob.pick(
         x`<message from='${a.jid}/profanity' type='chat'><x xmlns='jabber:x:oob'/></message>`,
       );
