@@ -246,7 +246,8 @@ static struct change *step_change(struct walk *walk, struct jid contact, change_
 static enum verdict on_out(struct walk *walk) {
     if (!is_subscription(walk->stanza.type)) return PASS;
     struct jid contact = jid_bare(walk->stanza.to);
-    if (jid_eq(contact, account_jid(walk->account))) return DROP;
+    /* Without an address it is to oneself (RFC 6120 10.3), and nobody can subscribe to that. */
+    if (!contact.p || jid_eq(contact, account_jid(walk->account))) return DROP;
     struct change *c = step_change(walk, contact, decide_out, finish_out);
     struct step *step = c->data;
     step->session = walk->session->index;

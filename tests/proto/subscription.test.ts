@@ -315,6 +315,14 @@ describe('what comes with it', () => {
     expect(pushes(got, user.bare)).toEqual([]);
     expect(await rosterItem(user, user.bare)).toBeUndefined();
   });
+
+  test.each(KINDS)('%s without an address is to oneself: nothing comes of it', async (kind) => {
+    const [a] = await stage.accounts('user');
+    const user = await stage.signIn(a, { roster: true, presence: true });
+    user.sends`<presence type='${kind}'/>`;
+    const got = await user.settle();
+    expect(got.filter((e) => e.name !== 'iq' || e.attr('type') === 'set')).toEqual([]);
+  });
 });
 
 describe('requests that wait', () => {
