@@ -108,11 +108,11 @@ static void c2s_open(struct peer *peer, struct str id, struct str lang) {
         &out,
         "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
         " version='1.0' from='");
-    xml_escape(&out, domain);
+    xml_escape_value(&out, domain);
     BUF_ADD_LIT(&out, "' id='");
-    xml_escape(&out, id);
+    xml_escape_value(&out, id);
     BUF_ADD_LIT(&out, "' xml:lang='");
-    xml_escape(&out, lang);
+    xml_escape_value(&out, lang);
     BUF_ADD_LIT(&out, "'>");
     conn_write(c->conn, buf_str(&out));
     buf_free(&out);

@@ -33,9 +33,13 @@ void stream_write(struct turn *turn, struct stream *stream, const struct xml_nod
 struct held {
     struct held *next;
     size_t len;
-    uint32_t bytes_len;
-    char bytes[];
+    struct buf bytes;
 };
+
+static void held_free(struct held *h) {
+    buf_free(&h->bytes);
+    free(h);
+}
 
 /* --- large answers --- */
 
@@ -94,7 +98,7 @@ static void crowd_leave(struct stream *stream) {
 static void stream_free(struct turn *turn, struct stream *stream) {
     for (struct held *h = stream->held, *after; h; h = after) {
         after = h->next;
-        free(h);
+        held_free(h);
     }
     stream->held = NULL;
     for (struct stream_drain *d = stream->drains, *next; d; d = next) {
@@ -104,6 +108,7 @@ static void stream_free(struct turn *turn, struct stream *stream) {
     if (stream->resuming) stream->resuming->sm->resuming = NULL;
     crowd_leave(stream);
     loop_timer_cancel(turn->shard->loop, &stream->timer);
+    loop_undefer(turn->shard->loop, &stream->going);
     struct account *account = stream->account;
     list_remove(&stream->in_im);
     free(stream->adopt);
@@ -201,7 +206,7 @@ static void on_timer(struct loop_timer *timer, int64_t now_ms) {
         stream_fail(turn, stream, STREAM_ERR_CONNECTION_TIMEOUT, STR("Binding took too long."));
         return;
     }
-    if (stream->holds) { /* it is not read: its silence says nothing */
+    if (stream->holds || stream->held) { /* it is not read: its silence says nothing */
         loop_timer_set(stream->im->shard->loop, timer, now_ms + o->dead_ms);
         return;
     }
@@ -393,12 +398,11 @@ static void stream_dispatch(struct turn *turn, struct stream *stream, struct xml
     }
 }
 
-static void held_add(struct turn *turn, struct stream *stream, const struct xml_node *el, size_t len) {
-    struct str bytes = xml_string(turn->arena, el, STR_NONE);
-    struct held *h = malloc(sizeof *h + bytes.len);
+static void held_add(struct stream *stream, const struct xml_node *el, size_t len) {
+    struct held *h = malloc(sizeof *h);
     CHECK(h != NULL);
-    *h = (struct held){.len = len, .bytes_len = (uint32_t)bytes.len};
-    memcpy(h->bytes, bytes.p, bytes.len);
+    *h = (struct held){.len = len, .bytes = BUF_INIT};
+    xml_write(&h->bytes, el, STR_NONE, false);
     if (!stream->held) stream->held_end = &stream->held;
     *stream->held_end = h;
     stream->held_end = &h->next;
@@ -416,22 +420,33 @@ void stream_release(struct turn *turn, struct stream *stream) {
     stream_go_on(turn, stream);
 }
 
-/* What waited is looked at now, and the connection is read again. False: it has ended over that. */
+static void held_dispatch(struct turn *turn, struct stream *stream) {
+    struct held *h = stream->held;
+    stream->held = h->next;
+    struct xml_scope scope = {.default_ns = STR_NONE};
+    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
+    struct xml_node *el;
+    struct arena_mark mark = arena_mark(turn->arena);
+    if (xml_parse(turn->arena, buf_str(&h->bytes), &scope, &limits, &el) == XML_OK)
+        stream_dispatch(turn, stream, el, h->len);
+    arena_release(turn->arena, mark);
+    held_free(h);
+}
+
+static bool stream_may_go(struct stream *stream) {
+    return !stream->dead && stream->holds == 0 && !stream->paused;
+}
+
+/* What waited is looked at now, as much as one step has time for, and behind it the connection is read again. False: it has ended over that. */
 static bool stream_go_on(struct turn *turn, struct stream *stream) {
     stream->busy++;
-    while (!stream->dead && stream->held && stream->holds == 0 && !stream->paused && !stream_must_wait(stream)) {
-        struct held *h = stream->held;
-        stream->held = h->next;
-        struct xml_scope scope = {.default_ns = STR_NONE};
-        struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
-        struct xml_node *el;
-        struct str bytes = arena_dup(turn->arena, str_of(h->bytes, h->bytes_len));
-        size_t len = h->len;
-        free(h);
-        if (xml_parse(turn->arena, bytes, &scope, &limits, &el) == XML_OK) stream_dispatch(turn, stream, el, len);
+    while (stream_may_go(stream) && stream->held && !turn_is_long(turn) && !stream_must_wait(stream)) {
+        held_dispatch(turn, stream);
     }
-    if (!stream->dead && stream->holds == 0 && !stream->paused) {
-        if (stream->end_held) {
+    if (stream_may_go(stream)) {
+        if (stream->held) {
+            loop_defer(turn->shard->loop, &stream->going);
+        } else if (stream->end_held) {
             stream_end(turn, stream);
         } else {
             stream->peer->ops->resume(stream->peer);
@@ -441,6 +456,11 @@ static bool stream_go_on(struct turn *turn, struct stream *stream) {
     bool is_alive = !stream->dead;
     if (!is_alive && !stream->busy) free(stream);
     return is_alive;
+}
+
+static void on_going(struct loop_deferred *deferred) {
+    struct stream *stream = CONTAINER_OF(deferred, struct stream, going);
+    stream_go_on(shard_turn(stream->im->shard), stream);
 }
 
 /* --- what is too full --- */
@@ -519,8 +539,8 @@ static void on_element(struct turn *turn, void *owner, struct xml_node *el, size
     stream->asked = false;
     stream_take(turn, stream, len);
     /* A relay may have sent more before it heard of the pause. Acknowledgements make room: they do not wait for it. */
-    if (stream->holds || stream->paused || (!str_eq(el->ns, NS_SM) && stream_must_wait(stream))) {
-        held_add(turn, stream, el, len);
+    if (stream->holds || stream->paused || stream->held || (!str_eq(el->ns, NS_SM) && stream_must_wait(stream))) {
+        held_add(stream, el, len);
     } else {
         stream_dispatch(turn, stream, el, len);
     }
@@ -528,7 +548,7 @@ static void on_element(struct turn *turn, void *owner, struct xml_node *el, size
 
 static void on_end(struct turn *turn, void *owner) {
     struct stream *stream = owner;
-    if (stream->holds || stream->paused) {
+    if (stream->holds || stream->paused || stream->held) {
         stream->end_held = true; /* what was said before comes first */
     } else {
         stream_end(turn, stream);
@@ -622,6 +642,7 @@ static struct stream *stream_new(struct turn *turn, struct account *account, str
     stream->stanzas_left = (int32_t)o->stanzas_burst * 1000;
     stream->refilled_ms = turn->now_ms;
     stream->timer.fire = on_timer;
+    stream->going.run = on_going;
     if (m->lang.len && m->lang.len < sizeof stream->lang) memcpy(stream->lang, m->lang.p, m->lang.len);
     account_job_begin(account); /* a connection holds its account */
     return stream;

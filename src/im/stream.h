@@ -39,7 +39,8 @@ struct stream {
     bool choked;                       /* held until less of its session is in flight */
     uint8_t holds; /* something that was sent must take effect before what came after it is looked at */
     char lang[12];
-    struct held *held, **held_end; /* elements that wait for that */
+    struct held *held, **held_end; /* elements that wait for that, or for their step: nothing overtakes them */
+    struct loop_deferred going;    /* the next of them */
     struct session *resuming;      /* waits until that session has nothing undecided */
     struct msg_adopt *adopt;       /* until the success is written */
     int64_t asked_ms;

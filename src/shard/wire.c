@@ -103,7 +103,7 @@ void wire_write(const struct wire *w, struct str to, struct buf *out) {
     buf_reserve(out, w->len + TO_OPEN.len + to.len + TO_CLOSE.len);
     buf_add(out, w->bytes, w->hole);
     buf_add_str(out, TO_OPEN);
-    xml_escape(out, to);
+    xml_escape_value(out, to);
     buf_add_str(out, TO_CLOSE);
     buf_add(out, w->bytes + w->hole, w->len - w->hole);
 }
@@ -117,7 +117,7 @@ static size_t escaped_len(struct str s) {
     while (plain < s.len && char_is_plain(s.p[plain])) plain++;
     if (plain == s.len) return s.len;
     struct buf text = BUF_INIT;
-    xml_escape(&text, s);
+    xml_escape_value(&text, s);
     size_t len = buf_len(&text);
     buf_free(&text);
     return len;

@@ -28,7 +28,7 @@ enum { IN_TEXT = 1, IN_VALUE = 2 };
 __extension__ static const unsigned char special[256] = {
     [0 ... 8] = IN_TEXT | IN_VALUE,   ['\t'] = IN_VALUE,           ['\n'] = IN_VALUE,
     [11 ... 31] = IN_TEXT | IN_VALUE, ['&'] = IN_TEXT | IN_VALUE,  ['<'] = IN_TEXT | IN_VALUE,
-    ['>'] = IN_TEXT | IN_VALUE,       ['\''] = IN_TEXT | IN_VALUE, ['"'] = IN_TEXT | IN_VALUE,
+    ['>'] = IN_TEXT | IN_VALUE,       ['\''] = IN_VALUE,           ['"'] = IN_VALUE,
 };
 
 #define REPLACEMENT STR("\xef\xbf\xbd") /* for what XML cannot hold */
@@ -67,7 +67,8 @@ static const char *escape_dense(struct buf *out, const char *at, const char *end
 static void escape(struct buf *out, struct str s, unsigned where) {
     if (s.len == 0) return;
     const char *from = s.p, *end = s.p + s.len;
-    for (const char *at = from; (at = scan_to(at, end, '&', '<', '>', '\'', '"')) < end;) {
+    const char quote1 = where == IN_VALUE ? '\'' : '&', quote2 = where == IN_VALUE ? '"' : '&';
+    for (const char *at = from; (at = scan_to(at, end, '&', '<', '>', quote1, quote2)) < end;) {
         if (!(special[(unsigned char)*at] & where)) {
             at++;
             continue;
@@ -80,6 +81,10 @@ static void escape(struct buf *out, struct str s, unsigned where) {
 
 void xml_escape(struct buf *out, struct str text) {
     escape(out, text, IN_TEXT);
+}
+
+void xml_escape_value(struct buf *out, struct str value) {
+    escape(out, value, IN_VALUE);
 }
 
 /* " name='value'"; the name in two pieces. */

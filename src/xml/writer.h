@@ -17,7 +17,9 @@
 void xml_write(struct buf *out, const struct xml_node *n, struct str around_ns, bool declare_stream);
 /* Into the arena. */
 struct str xml_string(struct arena *arena, const struct xml_node *n, struct str around_ns);
-/* Text with & < > ' " and carriage returns escaped; characters that XML cannot hold become U+FFFD. */
+/* Text with & < > and carriage returns escaped; characters that XML cannot hold become U+FFFD. */
 void xml_escape(struct buf *out, struct str text);
+/* The value of an attribute, in whichever quotes: those are escaped too, and white space but the blank. */
+void xml_escape_value(struct buf *out, struct str value);
 
 #endif

@@ -29,7 +29,7 @@ static void good_elements(void **state) {
         {" \n<a></a >\t", "<a/>"},
         {"<a b='1' c=\"2'\"\n d = '>' />", "<a b='1' c='2&apos;' d='&gt;'/>"},
         {"<a>x<b/>y<c>z</c></a>", "<a>x<b/>y<c>z</c></a>"},
-        {"<a>&lt;&gt;&amp;&apos;&quot;&#65;&#x42;&#x1F600;</a>", "<a>&lt;&gt;&amp;&apos;&quot;AB\xf0\x9f\x98\x80</a>"},
+        {"<a>&lt;&gt;&amp;&apos;&quot;&#65;&#x42;&#x1F600;</a>", "<a>&lt;&gt;&amp;'\"AB\xf0\x9f\x98\x80</a>"},
         {"<a>1\r\n2\r3\n&#13;</a>", "<a>1\n2\n3\n&#13;</a>"},
         {"<a b='1\r\n2\r3\n4\t5&#10;6'/>", "<a b='1 2 3 4 5&#10;6'/>"},
         {"<a>]] ]&gt; ]]&gt; ></a>", "<a>]] ]&gt; ]]&gt; &gt;</a>"},

@@ -9,7 +9,10 @@ static void escaping(void **state) {
     (void)state;
     struct buf b = BUF_INIT;
     xml_escape(&b, STR("a&b<c>d'e\"f\tg\nh\ri\x01"));
-    assert_str(buf_str(&b), "a&amp;b&lt;c&gt;d&apos;e&quot;f\tg\nh&#13;i\xef\xbf\xbd");
+    assert_str(buf_str(&b), "a&amp;b&lt;c&gt;d'e\"f\tg\nh&#13;i\xef\xbf\xbd");
+    buf_clear(&b);
+    xml_escape_value(&b, STR("a&b<c>d'e\"f\tg\nh\ri\x01"));
+    assert_str(buf_str(&b), "a&amp;b&lt;c&gt;d&apos;e&quot;f&#9;g&#10;h&#13;i\xef\xbf\xbd");
     buf_free(&b);
 }
 
