@@ -28,13 +28,9 @@ static void on_get(struct walk *walk) {
         iq_answer(walk, NULL);
         return;
     }
-    struct xml_node *query = xml_new(arena, NS_ROSTER, STR("query"));
-    if (known.p) xml_set(arena, query, STR("ver"), version);
-    for (uint32_t i = 0; i < a->contacts.count; i++) {
-        const struct contact *c = a->contacts.items[i];
-        if (c->flags & ROSTER_LISTED) roster_item(arena, query, c);
-    }
-    iq_answer(walk, query);
+    struct wire *wire = roster_answer(iq_result_of(walk), a, known.p != NULL);
+    session_send(walk->turn, walk->session, wire, 0);
+    wire_unref(&wire);
 }
 
 /* --- setting --- */

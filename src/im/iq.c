@@ -16,9 +16,14 @@
 #include "im/session.h"
 #include "xmpp/ns.h"
 
-void iq_answer(struct walk *walk, struct xml_node *payload) {
+struct xml_node *iq_result_of(struct walk *walk) {
     struct xml_node *result = iq_result(walk->turn->arena, &walk->stanza);
     if (!jid_some(walk->stanza.to)) xml_set(walk->turn->arena, result, STR("from"), STR_NONE);
+    return result;
+}
+
+void iq_answer(struct walk *walk, struct xml_node *payload) {
+    struct xml_node *result = iq_result_of(walk);
     if (payload) xml_append(result, payload);
     router_answer(walk, result);
 }

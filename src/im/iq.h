@@ -6,6 +6,8 @@
 
 /* The result with an optional payload (NULL: empty). */
 void iq_answer(struct walk *walk, struct xml_node *payload);
+/* The empty result, for who sends it with a payload that is no tree. */
+struct xml_node *iq_result_of(struct walk *walk);
 void iq_refuse(struct walk *walk, enum stanza_error error, struct str text);
 
 /*

@@ -3,10 +3,11 @@
 #define CONFAB_IM_ROSTER_H
 
 #include "im/account.h"
+#include "shard/wire.h"
 #include "xml/node.h"
 
-/* <item/> appended to `query`. */
-void roster_item(struct arena *arena, struct xml_node *query, const struct contact *contact);
+/* The whole list behind `result`, an empty answer; the caller's. */
+struct wire *roster_answer(const struct xml_node *result, const struct account *account, bool with_version);
 /* The contact as it is now (or that it is gone) to every session that asked for the roster. */
 void roster_push(struct turn *turn, struct account *account, struct str jid);
 

@@ -26,9 +26,9 @@ enum { IN_TEXT = 1, IN_VALUE = 2 };
 
 /* Where a byte cannot stand as it is. */
 __extension__ static const unsigned char special[256] = {
-    [0 ... 8] = IN_TEXT | IN_VALUE,   ['\t'] = IN_VALUE,           ['\n'] = IN_VALUE,
-    [11 ... 31] = IN_TEXT | IN_VALUE, ['&'] = IN_TEXT | IN_VALUE,  ['<'] = IN_TEXT | IN_VALUE,
-    ['>'] = IN_TEXT | IN_VALUE,       ['\''] = IN_VALUE,           ['"'] = IN_VALUE,
+    [0 ... 8] = IN_TEXT | IN_VALUE,   ['\t'] = IN_VALUE,          ['\n'] = IN_VALUE,
+    [11 ... 31] = IN_TEXT | IN_VALUE, ['&'] = IN_TEXT | IN_VALUE, ['<'] = IN_TEXT | IN_VALUE,
+    ['>'] = IN_TEXT | IN_VALUE,       ['\''] = IN_VALUE,          ['"'] = IN_VALUE,
 };
 
 #define REPLACEMENT STR("\xef\xbf\xbd") /* for what XML cannot hold */
