@@ -46,7 +46,7 @@ static void presence_to(struct turn *turn, struct account *a, struct jid to, enu
     }
     struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
     fan_begin(fan, turn, kind, account_jid(a), wire);
-    fan_add(fan, jid_bare_str(to));
+    fan_add(fan, jid_bare(to));
     fan_end(fan);
 }
 
@@ -122,7 +122,8 @@ void presence_broadcast(struct turn *turn, struct session *s, struct wire *wire)
     fan_begin(fan, turn, session_is_available(s) ? FAN_PRESENCE : FAN_FAREWELL, session_jid(s), wire);
     for (uint32_t i = 0; i < a->contacts.count; i++) {
         const struct contact *c = a->contacts.items[i];
-        if ((c->flags & ROSTER_FROM) && !account_blocks(a, jid_trusted(contact_jid(c)))) fan_add(fan, contact_jid(c));
+        struct jid jid = jid_trusted(contact_jid(c));
+        if ((c->flags & ROSTER_FROM) && !account_blocks(a, jid)) fan_add(fan, jid);
     }
     bool is_crowded = fan_end(fan);
     deliver_presence(turn, a, session_jid(s), wire);
@@ -136,7 +137,8 @@ void presence_ask(struct turn *turn, struct session *s) {
     fan_begin(fan, turn, FAN_PROBE, session_jid(s), NULL);
     for (uint32_t i = 0; i < a->contacts.count; i++) {
         const struct contact *c = a->contacts.items[i];
-        if ((c->flags & ROSTER_TO) && !account_blocks(a, jid_trusted(contact_jid(c)))) fan_add(fan, contact_jid(c));
+        struct jid jid = jid_trusted(contact_jid(c));
+        if ((c->flags & ROSTER_TO) && !account_blocks(a, jid)) fan_add(fan, jid);
     }
     fan_end(fan);
     LIST_EACH (&a->sessions, it, after) { /* its own other sessions */
@@ -153,15 +155,13 @@ void presence_ask_one(struct turn *turn, struct account *a, struct jid contact) 
     if (!is_anybody_here) return;
     struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
     fan_begin(fan, turn, FAN_PROBE, account_jid(a), NULL);
-    fan_add(fan, jid_bare_str(contact));
+    fan_add(fan, jid_bare(contact));
     fan_end(fan);
 }
 
-/* el: unavailable. Those who see the session by subscription have been told otherwise. */
-static void presence_take_back(struct turn *turn, struct session *s, struct jid to, const struct xml_node *el) {
-    if (account_shows_presence_to(s->account, to) && session_is_available(s)) return;
-    struct xml_node *mine = xml_copy_shallow(turn->arena, el);
-    router_send(turn, xml_set(turn->arena, mine, STR("to"), jid_str(to)), to);
+/* Those who see the session by subscription have been told otherwise. */
+static bool presence_was_directed(const struct session *s, struct jid to) {
+    return !(account_shows_presence_to(s->account, to) && session_is_available(s));
 }
 
 void presence_take_back_blocked(struct turn *turn, struct account *a) {
@@ -170,20 +170,26 @@ void presence_take_back_blocked(struct turn *turn, struct account *a) {
         size_t at = 0;
         for (char *jid; s->directed && (jid = map_next(s->directed, &at));) {
             if (!account_blocks(a, jid_trusted(str_c(jid)))) continue;
-            presence_take_back(turn, s, jid_trusted(str_c(jid)),
-                               presence_node(turn, STR("unavailable"), session_full(s)));
+            struct jid to = jid_trusted(str_c(jid));
+            struct xml_node *el = presence_node(turn, STR("unavailable"), session_full(s));
+            if (presence_was_directed(s, to)) router_send(turn, xml_set(turn->arena, el, STR("to"), str_c(jid)), to);
             free(map_remove(s->directed, str_c(jid)));
         }
     }
 }
 
-static void presence_undirect(struct turn *turn, struct session *s, const struct xml_node *el) {
+/* There may be hundreds, and an account may end with many sessions: each of them is made at its recipient's home. */
+static void presence_undirect(struct turn *turn, struct session *s, struct wire *wire) {
     if (!s->directed) return;
+    struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
+    fan_begin(fan, turn, FAN_TAKEN_BACK, session_jid(s), wire);
     size_t at = 0;
     for (char *jid; (jid = map_next(s->directed, &at));) {
-        presence_take_back(turn, s, jid_trusted(str_c(jid)), el);
+        struct jid to = jid_trusted(str_c(jid));
+        if (presence_was_directed(s, to)) fan_add(fan, to);
         free(jid);
     }
+    if (fan_end(fan) && s->stream) stream_crowd(s->stream);
     map_free(s->directed);
     free(s->directed);
     s->directed = NULL;
@@ -192,12 +198,13 @@ static void presence_undirect(struct turn *turn, struct session *s, const struct
 void presence_leave(struct turn *turn, struct session *s, const struct xml_node *el) {
     if (!session_is_available(s) && !s->directed) return;
     if (!el) el = presence_node(turn, STR("unavailable"), session_full(s));
-    presence_undirect(turn, s, el);
-    if (!session_is_available(s)) return;
-    wire_unref(&s->presence);
     struct wire *wire = wire_from(el);
-    presence_broadcast(turn, s, wire);
-    session_send(turn, s, wire, 0); /* section 4.5.2: also to the one that said so */
+    presence_undirect(turn, s, wire);
+    if (session_is_available(s)) {
+        wire_unref(&s->presence);
+        presence_broadcast(turn, s, wire);
+        session_send(turn, s, wire, 0); /* section 4.5.2: also to the one that said so */
+    }
     wire_unref(&wire);
 }
 

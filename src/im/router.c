@@ -392,14 +392,14 @@ void fan_begin(struct fan *fan, struct turn *turn, enum fan_kind kind, struct ji
     *fan = (struct fan){.turn = turn, .kind = kind, .from = from, .wire = wire};
 }
 
-void fan_add(struct fan *fan, struct str bare) {
+void fan_add(struct fan *fan, struct jid to) {
     struct hub *hub = fan->turn->shard->hub;
-    struct jid jid = jid_trusted(bare);
-    if (!str_eq(jid_domain(jid), server_domain(im_of(fan->turn))) || jid.local_len == 0) return;
-    uint16_t shard = home_of(hub, bare)->index;
-    uint16_t len = (uint16_t)bare.len;
+    if (!router_reaches(fan->turn, to)) return;
+    struct str address = jid_str(to);
+    uint16_t shard = home_of(hub, jid_bare_str(to))->index;
+    uint16_t len = (uint16_t)address.len;
     buf_add(&fan->shards[shard].targets, &len, sizeof len);
-    buf_add_str(&fan->shards[shard].targets, bare);
+    buf_add_str(&fan->shards[shard].targets, address);
     fan->shards[shard].count++;
 }
 
@@ -426,7 +426,22 @@ bool fan_end(struct fan *fan) {
     return is_crowded;
 }
 
+/* Here and now: what follows it from the same sender stands behind the fan. */
+static void fan_stanza(struct turn *turn, const struct wire *wire, struct str to) {
+    struct buf bytes = BUF_INIT;
+    wire_write(wire, to, &bytes);
+    struct msg_stanza *m = crossing_of_bytes(turn->arena, buf_str(&bytes), jid_trusted(to));
+    buf_free(&bytes);
+    CHECK(m != NULL); /* we wrote it */
+    m->msg.from = turn->shard->index;
+    router_on_stanza(turn, &m->msg);
+}
+
 static void fan_target(struct turn *turn, const struct msg_fan *m, struct jid from, struct str bare) {
+    if (m->kind == FAN_TAKEN_BACK) {
+        fan_stanza(turn, m->wire, bare);
+        return;
+    }
     struct account *a = account_find(im_of(turn), bare);
     if (m->kind != FAN_PROBE) {
         /* Who is not in memory has no sessions, and who is being loaded will ask. */
@@ -453,7 +468,9 @@ void router_on_fan(struct turn *turn, struct msg *msg) {
         const char *at = m->text + m->from_len + m->done_len;
         uint16_t len;
         memcpy(&len, at, sizeof len);
+        struct arena_mark mark = arena_mark(turn->arena);
         fan_target(turn, m, from, str_of(at + sizeof len, len));
+        arena_release(turn->arena, mark);
         m->done_len += (uint32_t)sizeof len + len;
     }
     wire_unref(&m->wire);

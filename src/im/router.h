@@ -21,7 +21,12 @@ struct msg_decided {
     char bare[]; /* the sender */
 };
 
-enum fan_kind { FAN_PRESENCE, FAN_FAREWELL /* unavailable */, FAN_PROBE };
+enum fan_kind {
+    FAN_PRESENCE,
+    FAN_FAREWELL, /* unavailable */
+    FAN_PROBE,
+    FAN_TAKEN_BACK /* unavailable to who was shown presence directly: a stanza like any other, also to full addresses */
+};
 
 /* One presence (or a probe) for many accounts of one shard. */
 struct msg_fan {
@@ -32,7 +37,7 @@ struct msg_fan {
     uint32_t target_count;
     uint32_t text_len;
     uint32_t done_len; /* of the targets: it is delivered in slices */
-    char text[];       /* from, then each target: two bytes of length, bare address */
+    char text[];       /* from, then each target: two bytes of length, address */
 };
 
 /* The out-chain for a stanza of a session; the stanza's fate is told to origin. `from` is stamped. */
@@ -51,7 +56,7 @@ void router_forward(struct walk *walk);
 void router_decided(struct turn *turn, const struct origin *origin, struct jid sender, int64_t out_sequence,
                     enum fate fate);
 
-/* Fan-out of presence from an account to the bare addresses that `next` gives, one message per shard. */
+/* Fan-out of presence from an account to many addresses, one message per shard. */
 struct fan {
     struct turn *turn;
     enum fan_kind kind;
@@ -63,7 +68,7 @@ struct fan {
     } shards[PLACES_MAX];
 };
 void fan_begin(struct fan *fan, struct turn *turn, enum fan_kind kind, struct jid from, struct wire *wire);
-void fan_add(struct fan *fan, struct str bare);
+void fan_add(struct fan *fan, struct jid to);
 /* True: some of those shards are crowded; who causes more of it must wait. */
 bool fan_end(struct fan *fan);
 

@@ -208,6 +208,33 @@ describe('directed presence (4.6)', () => {
     await two.receives`<presence from='${alice}' type='unavailable'/>`;
   });
 
+  test('to many ends for each of them, and what is directed right behind the end is not overtaken by it', async () => {
+    const [a, b, c] = await stage.accounts('alice', 'bob', 'carol');
+    const alice = await stage.signIn(a, { presence: true });
+    const bob = await stage.signIn(b, { presence: true });
+    const carol = await stage.signIn(c, { presence: true });
+    const second = await stage.signIn(b, { resource: 'second', presence: true });
+    await second.settle(bob);
+    await bob.settle(second);
+    const nobodies = Array.from({ length: 40 }, (_, i) => `<presence to='nobody${i}@${a.jid.split('@')[1]}/r'/>`).join(
+      '',
+    );
+    alice.send(nobodies);
+    alice.sends`<presence to='${bob}'/>`;
+    alice.sends`<presence to='${c.jid}'/>`;
+    alice.send("<presence type='unavailable'><status>gone</status></presence>");
+    alice.sends`<presence to='${bob}'/>`;
+    await bob.receives`<presence from='${alice}' to='${bob}'/>`;
+    await bob.receives`<presence from='${alice}' to='${bob}' type='unavailable'><status>gone</status></presence>`;
+    await bob.receives`<presence from='${alice}' to='${bob}'/>`;
+    await carol.receives`<presence from='${alice}' to='${c.jid}'/>`;
+    await carol.receives`<presence from='${alice}' to='${c.jid}' type='unavailable'><status>gone</status></presence>`;
+    alice.kill();
+    await bob.receives`<presence from='${alice}' to='${bob}' type='unavailable'/>`;
+    await second.receivesNothing(bob);
+    await carol.receivesNothing(bob);
+  });
+
   test('works without being available at all, and ends by directed unavailable', async () => {
     const [alice] = await stage.cast('alice');
     const [bob] = await stage.castWith({ presence: true }, 'bob');
