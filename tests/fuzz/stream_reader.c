@@ -4,13 +4,13 @@
 #include <ctype.h>
 #include <string.h>
 
-#define CLIENT "jabber:client|"
-#define STREAM "http://etherx.jabber.org/streams|"
-#define SASL "urn:ietf:params:xml:ns:xmpp-sasl|"
-#define SASL2 "urn:xmpp:sasl:2|"
-#define FRAMING "urn:ietf:params:xml:ns:xmpp-framing|"
-#define TLS "urn:ietf:params:xml:ns:xmpp-tls|"
-#define SM "urn:xmpp:sm:3|"
+#define CLIENT "jabber:client\1"
+#define STREAM "http://etherx.jabber.org/streams\1"
+#define SASL "urn:ietf:params:xml:ns:xmpp-sasl\1"
+#define SASL2 "urn:xmpp:sasl:2\1"
+#define FRAMING "urn:ietf:params:xml:ns:xmpp-framing\1"
+#define TLS "urn:ietf:params:xml:ns:xmpp-tls\1"
+#define SM "urn:xmpp:sm:3\1"
 
 /* --- what clients have sent --- */
 
@@ -128,7 +128,7 @@ static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **
     if (r->depth == 0 && top == 1) MUST(strcmp(name, STREAM "stream") == 0);
     if (r->depth == top) on_top(r, name, atts);
     if (!r->in_stanza) on_management(r, name, atts);
-    if (strcmp(name, "urn:ietf:params:xml:ns:xmpp-stanzas|internal-server-error") == 0) MUST(r->may_fail);
+    if (strcmp(name, "urn:ietf:params:xml:ns:xmpp-stanzas\1internal-server-error") == 0) MUST(r->may_fail);
     r->depth++;
 }
 
@@ -151,7 +151,7 @@ static void XMLCALL on_text(void *user, const XML_Char *text, int len) {
 
 static void parser_begin(struct reader *r) {
     if (r->parser) XML_ParserFree(r->parser);
-    r->parser = XML_ParserCreateNS("UTF-8", '|');
+    r->parser = XML_ParserCreateNS("UTF-8", '\1');
     MUST(r->parser);
     XML_SetUserData(r->parser, r);
     XML_SetElementHandler(r->parser, on_start, on_end);
