@@ -102,6 +102,7 @@ static void send_session(struct client *c) {
     if (c->plan->sm) peer_send(&c->peer, STR("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
     c->taken = c->sent = c->acked = 0;
     if (c->plan->roster) client_send(c, STR("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>"));
+    if (c->plan->carbons) client_send(c, STR("<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>"));
     if (c->plan->caps)
         client_send(
             c, STR("<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://example.org/load' "
@@ -112,6 +113,7 @@ static void send_session(struct client *c) {
     snprintf(ping, sizeof ping, "<iq type='get' id='ready' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>",
              c->plan->domain);
     client_send(c, str_c(ping));
+    c->opening = c->sent;
     c->state = WAIT_PONG;
 }
 

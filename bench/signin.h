@@ -16,10 +16,11 @@ struct signin_plan {
     enum signin_tls tls;
     enum signin_mechanism mechanism;
     const char *domain, *password;
-    bool sm;     /* XEP-0198, resumable */
-    bool roster; /* ask for it, as apps do */
-    bool caps;   /* presence carries entity capabilities */
-    bool quiet;  /* no presence: takes no part */
+    bool sm;      /* XEP-0198, resumable */
+    bool roster;  /* ask for it, as apps do */
+    bool carbons; /* XEP-0280 */
+    bool caps;    /* presence carries entity capabilities */
+    bool quiet;   /* no presence: takes no part */
 };
 
 /* What PBKDF2 gave, kept by account so that a second sign-in costs the generator nothing. */
@@ -38,6 +39,7 @@ struct client {
     char nonce[24];
     char address[128];           /* full, after bind */
     uint32_t taken, sent, acked; /* stanzas, as XEP-0198 counts */
+    uint32_t opening;            /* of those sent: to begin with, before any message */
     int64_t began_us;
     void *user;
     void (*on_ready)(struct client *client);

@@ -28,17 +28,26 @@
 #include "im/feature.h"
 #include "im/media.h"
 #include "im/removal.h"
+#include "im/retention.h"
 #include "im/router.h"
+#include "im/search.h"
 #include "im/stream.h"
+#include "store/backup.h"
 #include "store/migrate.h"
 #include "store/roster.h"
 #include "xmpp/stanza.h"
 
 #ifdef CONFAB_FAULTS
 #include "../tests/faults/vfs_shim.h"
+#include "base/fault.h"
 #endif
 
-enum { GATES_MAX = 16, SHARDS_MAX = 64, FLUSH_MS = 2500 /* longer than a connection lingers */, SETTLE_ROUNDS = 4 };
+enum {
+    GATES_MAX = 16,
+    SHARDS_MAX = 64,
+    FLUSH_MS = 2500 /* longer than a connection lingers that takes nothing */,
+    SETTLE_ROUNDS = 4
+};
 
 struct program {
     struct arena *arena; /* of the options: lives as long as the program */
@@ -47,6 +56,7 @@ struct program {
     struct front *front;
     struct gate *gates[GATES_MAX];
     struct console *console;
+    const char *vfs; /* of tests/faults; NULL */
     msg_handler shard_handlers[MSG_TYPES];
 };
 
@@ -104,13 +114,21 @@ static int program_store(struct program *p) {
         LOG(LOG_ERROR, "data-dir-failed", F_STR("path", dir), F_C("why", strerror(errno)));
         return ERR_IO;
     }
-    struct str path = arena_printf(p->arena, "%.*s/confab.db", STR_FMT(dir));
+    if (access(arena_printf(p->arena, "%.*s/" BACKUP_UNFINISHED, STR_FMT(dir)).p, F_OK) == 0) {
+        LOG(LOG_ERROR, "restore-unfinished", F_STR("path", dir),
+            F_C("what", "run confabctl restore again, or remove " BACKUP_UNFINISHED));
+        return ERR_STORE;
+    }
+    struct str path = arena_printf(p->arena, "%.*s/" BACKUP_DATABASE, STR_FMT(dir));
     struct store_options options = {
         .db = {.path = path.p, .lock_ms = (int)o->lock_ms}, .readers = 2, .waiting_max = (uint64_t)o->store_waiting};
 #ifdef CONFAB_FAULTS
     options.db.vfs = vfs_shim_from_environment();
     options.db.sync_off = getenv("CONFAB_FAULT_SYNC_OFF") != NULL;
+    const char *sabotage = getenv("CONFAB_FAULT");
+    if (sabotage && !fault_choose(sabotage)) return ERR_INVALID;
 #endif
+    p->vfs = options.db.vfs;
     int err = store_open(&options, &p->server.store);
     if (err) return err;
     uint8_t fresh[16];
@@ -122,6 +140,7 @@ static int program_store(struct program *p) {
         random_bytes(fresh, sizeof fresh);
         err = meta_get_or_create(store_db(p->server.store), secrets[i].name, fresh, sizeof fresh, secrets[i].out);
     }
+    hmac(HASH_SHA256, str_of(p->server.salt_secret, 16), STR("tokens of XEP-0484"), p->server.token_key);
     return err;
 }
 
@@ -211,6 +230,7 @@ static void on_sessions_end(struct turn *turn, struct errand *e) {
     for (struct account *a; (a = map_next(&im->accounts, &at));) {
         account_mark_flush(turn, a);
         account_end_sessions(turn, a, NULL, STREAM_ERR_SYSTEM_SHUTDOWN, STR_NONE);
+        account_left_flush(turn, a);
     }
     streams_end(turn, im);
     web_close(turn);
@@ -266,7 +286,9 @@ static void program_stop(struct program *p) {
 
 static void program_free(struct program *p) {
     int places = p->hub.shard_count + p->hub.gate_count;
+    if (p->server.search) search_stop(p->server.search);
     store_close(&p->server.store); /* its workers post to the places */
+    searching_free(&p->server.searching);
     for (int i = 0; i < p->hub.gate_count; i++) gate_free(&p->gates[i]);
     for (int i = 0; i < places; i++) {
         struct im *im = p->hub.places[i]->im;
@@ -277,6 +299,7 @@ static void program_free(struct program *p) {
     front_free(&p->front);
     media_free(&p->server.media);
     removal_free(&p->server.removal);
+    retention_free(&p->server.retention);
     arena_free(&p->arena);
 }
 
@@ -312,6 +335,8 @@ static int program_open(struct program *p, const char *config) {
     err = media_new(&p->server, &p->server.media);
     if (err) return err;
     p->server.removal = removal_new(&p->server);
+    p->server.retention = retention_new(&p->server);
+    p->server.searching = searching_new(&p->server, p->vfs);
     err = front_new(&p->server, &p->front);
     if (err) return err;
     for (uint16_t i = 0; i < p->hub.gate_count; i++) {

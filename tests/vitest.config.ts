@@ -9,7 +9,7 @@ const limits = {
 };
 
 // A number, so that a machine that has no name for itself can run this: Vite looks `localhost` up otherwise.
-const server = { host: '127.0.0.1' };
+const server = { host: '127.0.0.1', fs: { allow: ['..'] } };
 
 export default defineConfig({
   server,

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "front/web.h"
 #include "im/feature.h"
+#include "store/search.h"
 
 static void command_hooks(struct turn *turn, struct request *r) {
     (void)turn;
@@ -26,6 +27,12 @@ static void command_metrics(struct turn *turn, struct request *r) {
     metrics_write(request_server(r), &out);
     request_write(r, buf_str(&out));
     buf_free(&out);
+    request_end(r, 0, STR_NONE);
+}
+
+static void command_search_rebuild(struct turn *turn, struct request *r) {
+    (void)turn;
+    search_rebuild(request_server(r)->search);
     request_end(r, 0, STR_NONE);
 }
 
@@ -50,20 +57,29 @@ static void command_stop(struct turn *turn, struct request *r) {
 
 const struct command commands[] = {
     {"user add", "JID [--iterations N]", "creates an account; the password comes from stdin", 2, 3, true, true,
-     command_user_add},
+     COMMAND_NO_FILE, command_user_add},
     {"user delete", "JID", "removes an account and all that is its own; the name stays reserved", 1, 1, false, false,
-     command_user_delete},
+     COMMAND_NO_FILE, command_user_delete},
     {"user passwd", "JID [--iterations N]", "sets a new password, from stdin, and ends the account's sessions", 2, 3,
-     true, true, command_user_passwd},
-    {"user list", "", "every account", 0, 0, false, false, command_user_list},
-    {"contact add", "JID JID", "makes two accounts contacts of each other", 2, 2, false, false, command_contact_add},
-    {"sessions", "[JID]", "who is signed in, from where", 0, 1, false, false, command_sessions},
-    {"stats", "", "load of each thread, of the store, memory", 0, 0, false, false, command_stats},
-    {"metrics", "", "the same and more, in the text form of Prometheus", 0, 0, false, false, command_metrics},
-    {"hooks", "", "which features see a stanza, in order", 0, 0, false, false, command_hooks},
-    {"trace", "JID on|off", "logs all stanzas of an account while it is in memory", 2, 2, false, false, command_trace},
-    {"log", "LEVEL", "error, warn, info or debug", 1, 1, false, false, command_log},
-    {"stop", "", "stops the server in order", 0, 0, false, false, command_stop},
+     true, true, COMMAND_NO_FILE, command_user_passwd},
+    {"user list", "", "every account", 0, 0, false, false, COMMAND_NO_FILE, command_user_list},
+    {"contact add", "JID JID", "makes two accounts contacts of each other", 2, 2, false, false, COMMAND_NO_FILE,
+     command_contact_add},
+    {"sessions", "[JID]", "who is signed in, from where", 0, 1, false, false, COMMAND_NO_FILE, command_sessions},
+    {"stats", "", "load of each thread, of the store, memory", 0, 0, false, false, COMMAND_NO_FILE, command_stats},
+    {"metrics", "", "the same and more, in the text form of Prometheus", 0, 0, false, false, COMMAND_NO_FILE,
+     command_metrics},
+    {"hooks", "", "which features see a stanza, in order", 0, 0, false, false, COMMAND_NO_FILE, command_hooks},
+    {"search rebuild", "", "indexes all messages for searching anew, beside what goes on", 0, 0, false, false,
+     COMMAND_NO_FILE, command_search_rebuild},
+    {"export", "FILE [JID]", "writes all accounts, or one, with archives and credentials, as XEP-0227 has it", 0, 1,
+     false, false, COMMAND_INTO_FILE, command_export},
+    {"import", "FILE", "makes accounts of such a file; those that exist are passed over", 1, 1, false, false,
+     COMMAND_FROM_FILE, command_import},
+    {"trace", "JID on|off", "logs all stanzas of an account while it is in memory", 2, 2, false, false, COMMAND_NO_FILE,
+     command_trace},
+    {"log", "LEVEL", "error, warn, info or debug", 1, 1, false, false, COMMAND_NO_FILE, command_log},
+    {"stop", "", "stops the server in order", 0, 0, false, false, COMMAND_NO_FILE, command_stop},
     {0},
 };
 

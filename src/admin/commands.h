@@ -4,6 +4,9 @@
 
 #include "admin/console.h"
 
+/* What confabctl does with the first argument: nothing; the answer goes into that new file, for its owner's eyes alone; the server gets its whole path. */
+enum command_file { COMMAND_NO_FILE, COMMAND_INTO_FILE, COMMAND_FROM_FILE };
+
 struct command {
     const char *name;            /* one or two words */
     const char *usage;           /* of its arguments, for people */
@@ -11,6 +14,7 @@ struct command {
     unsigned args_min, args_max; /* on the socket, a password included */
     bool password;               /* the second argument is one: confabctl reads it from stdin, and has --batch */
     bool iterations;             /* the third one may be --iterations */
+    enum command_file file;
     void (*run)(struct turn *turn, struct request *request);
 };
 
@@ -26,6 +30,8 @@ void command_user_list(struct turn *turn, struct request *request);
 void command_contact_add(struct turn *turn, struct request *request);
 void command_sessions(struct turn *turn, struct request *request);
 void command_stats(struct turn *turn, struct request *request);
+void command_export(struct turn *turn, struct request *request);
+void command_import(struct turn *turn, struct request *request);
 void command_trace(struct turn *turn, struct request *request);
 
 /* A bare address of this server from an argument; false: the request was ended with a reason. */

@@ -9,6 +9,7 @@
 #include "front/web.h"
 #include "im/media.h"
 #include "im/session.h"
+#include "store/search.h"
 
 enum { PATIENCE_MS = 5000, SLICE = 256 };
 
@@ -118,12 +119,13 @@ static void stats_server(struct turn *turn, const struct server *server, struct 
         uint64_t ns = load(&hub->places[i]->cpu_ns_max);
         if (ns > longest_ns) longest_ns = ns;
     }
-    buf_printf(
-        out,
-        "server version=%s uptime_s=%lld rss_bytes=%llu connections=%llu unauthenticated=%llu longest_turn_us=%llu\n",
-        CONFAB_VERSION, (long long)(turn->wall_us - server->started_us) / 1000000,
-        (unsigned long long)metrics_rss_bytes(), (unsigned long long)load(&server->connections),
-        (unsigned long long)load(&server->unauthenticated), (unsigned long long)longest_ns / 1000);
+    buf_printf(out,
+               "server version=%s uptime_s=%lld rss_bytes=%llu heap_bytes=%llu connections=%llu unauthenticated=%llu "
+               "longest_turn_us=%llu\n",
+               CONFAB_VERSION, (long long)(turn->wall_us - server->started_us) / 1000000,
+               (unsigned long long)metrics_rss_bytes(), (unsigned long long)metrics_heap_bytes(),
+               (unsigned long long)load(&server->connections), (unsigned long long)load(&server->unauthenticated),
+               (unsigned long long)longest_ns / 1000);
 }
 
 static void stats_store(const struct server *server, struct buf *out) {
@@ -137,6 +139,14 @@ static void stats_store(const struct server *server, struct buf *out) {
                (unsigned long long)jobs, (unsigned long long)bytes, (unsigned long long)s.commits,
                (unsigned long long)s.writes, (unsigned long long)s.reads, (unsigned long long)s.failures,
                (long long)s.commit_ms_max);
+}
+
+/* waiting: messages that are not indexed yet. */
+static void stats_search(const struct search *search, struct buf *out) {
+    struct search_stats s;
+    search_stats(search, &s);
+    buf_printf(out, "search indexed=%llu waiting=%llu rebuilds=%llu failures=%llu\n", (unsigned long long)s.indexed,
+               (unsigned long long)s.waiting, (unsigned long long)s.rebuilds, (unsigned long long)s.failures);
 }
 
 static void stats_media(const struct media *media, struct buf *out) {
@@ -187,6 +197,7 @@ static void stats_print(struct turn *turn, struct request *r) {
     struct buf out = BUF_INIT;
     stats_server(turn, server, &out);
     stats_store(server, &out);
+    if (server->search) stats_search(server->search, &out);
     if (server->media) stats_media(server->media, &out);
     for (unsigned i = 0; i < server->hub->shard_count + server->hub->gate_count; i++)
         stats_place(server->hub->places[i], &out);

@@ -129,12 +129,17 @@ struct str arena_dup(struct arena *arena, struct str s) {
 }
 
 struct str arena_vprintf(struct arena *arena, const char *format, va_list args) {
+    char small[128]; /* most is: formatted once */
     va_list again;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(small, sizeof small, format, args);
     CHECK(len >= 0);
-    char *p = arena_alloc(arena, (size_t)len + 1);
-    vsnprintf(p, (size_t)len + 1, format, again);
+    size_t size = (size_t)len + 1;
+    char *p = arena_alloc(arena, size);
+    if (size <= sizeof small)
+        memcpy(p, small, size);
+    else
+        vsnprintf(p, size, format, again);
     va_end(again);
     return (struct str){p, (size_t)len};
 }

@@ -1,6 +1,7 @@
 /*
  * fault.h: sabotages, so that the tests are tested: a build with -Dfaults=true can be told to break one promise, and ./test proves that
- * somebody notices (tests/sim --sabotage NAME, tests/faults). In every other build fault_is is false and costs nothing.
+ * somebody notices (tests/sim --sabotage NAME, tests/faults; in ./test long network confabd with CONFAB_FAULT=NAME). In every other
+ * build fault_is is false and costs nothing.
  */
 #ifndef CONFAB_BASE_FAULT_H
 #define CONFAB_BASE_FAULT_H
@@ -13,7 +14,10 @@
     X(SWAP, "swap")                   /* the second of two that wait is delivered first */                             \
     X(SKIP_CHECK, "skip-check")       /* who is blocked gets through */                                                \
     X(FORGET, "forget")               /* a message that is sent again is taken for a new one */                        \
-    X(DECIDE_TWICE, "decide-twice")   /* the fate of a stanza is told twice */
+    X(DECIDE_TWICE, "decide-twice")   /* the fate of a stanza is told twice */                                         \
+    X(RESUME_SKIP, "resume-skip")     /* the first stanza that a resumption should repeat is not written */            \
+    X(RESUME_TWICE, "resume-twice")   /* it is written twice */                                                        \
+    X(RESUME_COUNT, "resume-count")   /* <resumed/> says that one more was handled than was */
 
 enum fault {
     FAULT_NONE,

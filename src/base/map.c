@@ -70,7 +70,7 @@ uint64_t siphash(const uint8_t key[16], const void *p, size_t len) {
     uint64_t k0 = load_le64(key, 8), k1 = load_le64(key + 8, 8);
     uint64_t v[4] = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
                      k1 ^ 0x7465646279746573u};
-    const uint8_t *at = p;
+    const uint8_t *at = len ? p : key; /* p may be NULL when there is nothing */
     size_t left = len;
     for (; left >= 8; at += 8, left -= 8) sip_absorb(v, load_le64(at, 8));
     sip_absorb(v, (uint64_t)len << 56 | load_le64(at, left));

@@ -12,13 +12,13 @@
 #define CAP_MIN 8u
 
 /* Of the first item whose key is not below it. */
-static uint32_t ordered_place(const struct ordered *o, int64_t key) {
-    uint32_t low = o->head, high = o->tail;
-    if (low == high || o->items[high - 1].key < key) return high;
-    if (o->items[low].key >= key) return low;
+static uint32_t row_place(const struct ordered_row *row, int64_t key) {
+    uint32_t low = row->head, high = row->tail;
+    if (low == high || row->items[high - 1].key < key) return high;
+    if (row->items[low].key >= key) return low;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (o->items[middle].key < key)
+        if (row->items[middle].key < key)
             low = middle + 1;
         else
             high = middle;
@@ -27,39 +27,44 @@ static uint32_t ordered_place(const struct ordered *o, int64_t key) {
 }
 
 struct ordered_item *ordered_find(const struct ordered *o, int64_t key) {
-    uint32_t at = ordered_place(o, key);
-    return at < o->tail && o->items[at].key == key ? &o->items[at] : NULL;
+    if (!o->row) return NULL;
+    uint32_t at = row_place(o->row, key);
+    return at < o->row->tail && o->row->items[at].key == key ? &o->row->items[at] : NULL;
 }
 
-static void ordered_make_room(struct ordered *o) {
-    uint32_t count = ordered_count(o);
-    if (o->tail < o->cap) return;
-    if (count > o->cap / 2 || o->cap == 0) {
-        o->cap = o->cap ? o->cap * 2 : CAP_MIN;
-        o->items = realloc(o->items, o->cap * sizeof *o->items);
-        CHECK(o->items != NULL);
+/* With room for one more. */
+static struct ordered_row *row_with_room(struct ordered_row *row) {
+    uint32_t count = row ? row->tail - row->head : 0, cap = row ? row->cap : 0;
+    if (row && row->tail < cap) return row;
+    if (count > cap / 2 || cap == 0) {
+        cap = cap ? cap * 2 : CAP_MIN;
+        row = realloc(row, sizeof *row + cap * sizeof *row->items);
+        CHECK(row != NULL);
+        row->cap = cap;
     }
-    if (count) memmove(o->items, o->items + o->head, count * sizeof *o->items);
-    o->head = 0;
-    o->tail = count;
+    if (count) memmove(row->items, row->items + row->head, count * sizeof *row->items);
+    row->head = 0;
+    row->tail = count;
+    return row;
 }
 
 struct ordered_item *ordered_add(struct ordered *o, int64_t key) {
-    ordered_make_room(o);
-    uint32_t at = ordered_place(o, key);
-    struct ordered_item *item = &o->items[at];
-    if (at < o->tail) memmove(item + 1, item, (o->tail - at) * sizeof *item);
-    o->tail++;
+    struct ordered_row *row = o->row = row_with_room(o->row);
+    uint32_t at = row_place(row, key);
+    struct ordered_item *item = &row->items[at];
+    if (at < row->tail) memmove(item + 1, item, (row->tail - at) * sizeof *item);
+    row->tail++;
     *item = (struct ordered_item){.key = key};
     return item;
 }
 
 void ordered_pop(struct ordered *o) {
-    CHECK(o->head < o->tail);
-    o->head++;
-    if (o->head < o->tail) return;
-    o->head = o->tail = 0;
-    if (o->cap > CAP_MIN) ordered_free(o); /* a burst is over */
+    struct ordered_row *row = o->row;
+    CHECK(ordered_count(o) > 0);
+    row->head++;
+    if (row->head < row->tail) return;
+    row->head = row->tail = 0;
+    if (row->cap > CAP_MIN) ordered_free(o); /* a burst is over */
 }
 
 uint32_t ordered_pop_done(struct ordered *o) {
@@ -69,6 +74,6 @@ uint32_t ordered_pop_done(struct ordered *o) {
 }
 
 void ordered_free(struct ordered *o) {
-    free(o->items);
-    *o = (struct ordered){0};
+    free(o->row);
+    o->row = NULL;
 }

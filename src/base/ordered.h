@@ -16,18 +16,22 @@ struct ordered_item {
     bool done;
 };
 
-/* Zeroed is empty. */
-struct ordered {
-    struct ordered_item *items;
+struct ordered_row {
     uint32_t head, tail, cap; /* items[head .. tail) */
+    struct ordered_item items[];
+};
+
+/* Zeroed is empty. A pointer and no more until something comes: every account has some. */
+struct ordered {
+    struct ordered_row *row;
 };
 
 static inline uint32_t ordered_count(const struct ordered *o) {
-    return o->tail - o->head;
+    return o->row ? o->row->tail - o->row->head : 0;
 }
 /* Lowest key first; NULL: empty. Items stay where they are until the next ordered_add or ordered_pop. */
 static inline struct ordered_item *ordered_first(const struct ordered *o) {
-    return o->head == o->tail ? NULL : &o->items[o->head];
+    return ordered_count(o) ? &o->row->items[o->row->head] : NULL;
 }
 struct ordered_item *ordered_find(const struct ordered *o, int64_t key); /* NULL: not there */
 /* A zeroed item with that key, which is not there yet. Cheap at the end. */

@@ -76,15 +76,16 @@ static enum stanza_error read_items(const struct walk *walk, struct change *c, s
     return out->count == 0 && out->block ? STANZA_ERR_BAD_REQUEST : STANZA_ERR_NONE;
 }
 
-/* A contact of whom we show presence to disappears for it, or comes back. */
+/* Who may see us sees us leave, or come back. Whom we see has changed unseen while it was blocked: it is asked. */
 static void tell_contact(struct turn *turn, struct account *a, const struct contact *contact, struct jid jid,
                          bool block) {
-    if (!contact || !(contact->flags & ROSTER_FROM)) return;
+    if (!contact) return;
     if (block) {
-        presence_hide(turn, a, jid);
-    } else {
-        presence_show(turn, a, jid);
+        if (contact->flags & ROSTER_FROM) presence_hide(turn, a, jid);
+        return;
     }
+    if (contact->flags & ROSTER_FROM) presence_show(turn, a, jid);
+    if (contact->flags & ROSTER_TO) presence_ask_one(turn, a, jid);
 }
 
 /* To all whom these addresses cover. Domains are looked up for each contact: one pass, however many there are. */

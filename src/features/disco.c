@@ -5,6 +5,7 @@
 #include "im/account.h"
 #include "im/feature.h"
 #include "im/iq.h"
+#include "im/pubsub.h"
 #include "xmpp/form.h"
 #include "xmpp/ns.h"
 
@@ -69,22 +70,26 @@ static bool disco_may_know(const struct walk *walk) {
 
 static void on_account_info(struct walk *walk) {
     struct arena *arena = walk->turn->arena;
+    if (xml_attr(walk->stanza.payload, STR("node")).p) { /* one of publish-subscribe */
+        pubsub_submit(walk, &pubsub_op_disco_info);
+        return;
+    }
     if (!disco_may_know(walk)) {
         iq_refuse(walk, STANZA_ERR_SERVICE_UNAVAILABLE, STR_NONE);
         return;
     }
-    if (disco_node_is_unknown(walk)) return;
     struct xml_node *query = xml_new(arena, NS_DISCO_INFO, STR("query"));
     disco_add_identity(arena, query, STR("account"), STR("registered"), STR_NONE);
+    disco_add_identity(arena, query, STR("pubsub"), STR("pep"), STR_NONE);
     disco_add_features(arena, query, true);
     iq_answer(walk, query);
 }
 
-static void on_items(struct walk *walk) {
-    if (walk->direction == IN && !disco_may_know(walk)) {
-        iq_refuse(walk, STANZA_ERR_SERVICE_UNAVAILABLE, STR_NONE);
-        return;
-    }
+static void on_account_items(struct walk *walk) {
+    pubsub_submit(walk, &pubsub_op_disco_items);
+}
+
+static void on_server_items(struct walk *walk) {
     if (disco_node_is_unknown(walk)) return;
     iq_answer(walk, xml_new(walk->turn->arena, NS_DISCO_ITEMS, STR("query")));
 }
@@ -99,8 +104,9 @@ static const struct iq_handler disco_iq[] = {
     {IQ_GET, TO(SERVER), STR_INIT("http://jabber.org/protocol/disco#info"), STR_INIT("query"), on_server_info},
     {IQ_GET, TO(SELF) | TO(ACCOUNT), STR_INIT("http://jabber.org/protocol/disco#info"), STR_INIT("query"),
      on_account_info},
-    {IQ_GET, TO(SERVER) | TO(SELF) | TO(ACCOUNT), STR_INIT("http://jabber.org/protocol/disco#items"), STR_INIT("query"),
-     on_items},
+    {IQ_GET, TO(SERVER), STR_INIT("http://jabber.org/protocol/disco#items"), STR_INIT("query"), on_server_items},
+    {IQ_GET, TO(SELF) | TO(ACCOUNT), STR_INIT("http://jabber.org/protocol/disco#items"), STR_INIT("query"),
+     on_account_items},
     {0, 0, {NULL, 0}, {NULL, 0}, NULL},
 };
 

@@ -32,7 +32,7 @@ enum { PAGE_BYTES = 1 << 20 };
 
 struct row_head {
     int64_t sequence;
-    uint32_t len;
+    uint32_t len, flags;
 };
 
 static void flood_free(struct turn *turn, struct flood *f) {
@@ -44,46 +44,58 @@ static void flood_free(struct turn *turn, struct flood *f) {
 
 static void flood_read(struct turn *turn, struct flood *f);
 
-static void flood_write_row(struct turn *turn, struct session *s, int64_t sequence, struct str stanza) {
+static void flood_write_row(struct turn *turn, struct session *s, struct row_head head, struct str stanza) {
     struct arena *arena = turn->arena;
+    int64_t sequence = head.sequence;
     struct account *a = s->account;
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
-    struct xml_node *el;
-    a->flood_at = sequence;
-    if (sequence <= a->offline_mark) return;   /* one that reads archives has come meanwhile: it is all its business */
-    if (handover_is_held(a, sequence)) return; /* it came by its full address while this one waited */
-    if (xml_parse(arena, stanza, &scope, &limits, &el) != XML_OK) return;
-    struct xml_node *id = xml_add(arena, el, NS_SID, STR("stanza-id"));
-    xml_set(arena, id, STR("by"), account_bare(a));
-    xml_set(arena, id, STR("id"), archive_id(turn, a, sequence));
+    a->flood->at = sequence;
+    bool owed = handover_pay(a, sequence);
+    if (!owed && sequence <= a->offline_mark)
+        return; /* one that reads archives has come: what was missed is its business */
+    if (!owed && handover_is_held(a, sequence)) return; /* it came by its full address while this one waited */
+    struct xml_node *el = xml_parse_own(arena, stanza);
+    if (!el) return;
+    if (!(head.flags & ARCHIVE_HIDDEN)) {
+        struct xml_node *id = xml_add(arena, el, NS_SID, STR("stanza-id"));
+        xml_set(arena, id, STR("by"), account_bare(a));
+        xml_set(arena, id, STR("id"), archive_id(turn, a, sequence));
+    }
     delay_add(turn, el, server_domain(a->im), sequence);
     struct wire *wire = wire_from(el);
     session_send(turn, s, wire, sequence);
     wire_unref(&wire);
 }
 
+/* All of it is written, or nobody wants the rest. */
 static void flood_end(struct turn *turn, struct flood *f) {
-    f->account->flooder = NULL;
-    handover_advance(turn, f->account);
+    struct account *a = f->account;
+    handover_flood_ends(a, 0);
+    handover_advance(turn, a);
     flood_free(turn, f);
+}
+
+/* Where it goes on when it has read to the end; INT64_MAX: nowhere. */
+static int64_t flood_again_from(const struct account *a) {
+    int64_t from = INT64_MAX, owed = handover_owed(a);
+    if (a->waiting_from) from = a->waiting_from - 1; /* somebody else has given something back meanwhile */
+    if (a->waiting_from && from < a->offline_mark) from = a->offline_mark;
+    return owed && owed - 1 < from ? owed - 1 : from;
 }
 
 /* The page is out: the next one, or the end if nothing came meanwhile. */
 static void flood_next(struct turn *turn, struct flood *f) {
     struct account *a = f->account;
-    struct session *s = a->flooder;
-    bool wants = s && session_is_available(s) && s->priority >= 0;
-    if (f->complete && wants && a->waiting_from) { /* somebody else has given something back meanwhile */
-        int64_t from = a->waiting_from - 1;
-        if (a->flood_missed && f->after < from) from = f->after; /* what came meanwhile may be older than that */
-        f->after = from > a->offline_mark ? from : a->offline_mark;
+    struct session *s = a->flood->to;
+    bool wants = session_is_available(s) && s->priority >= 0;
+    if (f->complete) {
+        handover_paid_to(a, f->to);
+        int64_t from = flood_again_from(a);
+        if (!wants || from == INT64_MAX) {
+            flood_end(turn, f);
+            return;
+        }
+        f->after = a->flood->at = from;
         a->waiting_from = 0;
-        a->flood_at = f->after;
-    } else if (f->complete && !(wants && a->flood_missed)) {
-        if (a->flood_missed) handover_wait(a, f->after + 1);
-        flood_end(turn, f);
-        return;
     }
     flood_read(turn, f);
 }
@@ -96,7 +108,7 @@ static bool on_more(struct turn *turn, struct session *s, struct stream_drain *d
         struct row_head head;
         memcpy(&head, rows.p + f->written, sizeof head);
         f->written += sizeof head;
-        flood_write_row(turn, s, head.sequence, str_of(rows.p + f->written, head.len));
+        flood_write_row(turn, s, head, str_of(rows.p + f->written, head.len));
         f->written += head.len;
         f->after = head.sequence;
     }
@@ -107,14 +119,13 @@ static bool on_more(struct turn *turn, struct session *s, struct stream_drain *d
 static void on_gone(struct turn *turn, struct stream_drain *drain) {
     (void)turn;
     struct flood *f = CONTAINER_OF(drain, struct flood, drain);
-    f->account->flooder = NULL; /* what it had not reached waits on */
-    handover_wait(f->account, f->after + 1);
+    handover_flood_ends(f->account, f->after + 1); /* what it had not reached waits on */
     flood_free(turn, f);
 }
 
 static bool flood_take_row(void *arg, const struct archive_row *row) {
     struct flood *f = arg;
-    struct row_head head = {row->sequence, (uint32_t)row->stanza.len};
+    struct row_head head = {row->sequence, (uint32_t)row->stanza.len, row->flags};
     buf_add(&f->rows, &head, sizeof head);
     buf_add_str(&f->rows, row->stanza);
     return buf_len(&f->rows) < PAGE_BYTES; /* stopped: there is more */
@@ -132,11 +143,9 @@ static void flood_done(struct turn *turn, struct store_job *job) {
     struct session *s = session_at(im_of(turn), f->session, f->session_gen);
     if (job->result)
         LOG(LOG_ERROR, "offline-failed", F_STR("account", account_bare(f->account)), F_ERR("error", job->result));
-    if (job->result || !s || f->account->flooder != s) {
-        if (s && f->account->flooder == s) { /* else its end has said what waits */
-            f->account->flooder = NULL;
-            handover_wait(f->account, f->after + 1);
-        }
+    bool goes_on = s && handover_flood_is_to(f->account, s);
+    if (job->result || !goes_on) {
+        if (goes_on) handover_flood_ends(f->account, f->after + 1); /* else its end has said what waits */
         flood_free(turn, f);
         return;
     }
@@ -147,7 +156,6 @@ static void flood_done(struct turn *turn, struct store_job *job) {
 }
 
 static void flood_read(struct turn *turn, struct flood *f) {
-    f->account->flood_missed = false;
     f->to = account_settled_to(f->account); /* what is committed but not delivered yet comes in its turn */
     f->job.kind = STORE_READ;
     f->job.slot = f->account->slot;
@@ -161,7 +169,7 @@ static void flood_read(struct turn *turn, struct flood *f) {
 static void flood_begin(struct turn *turn, struct session *s) {
     struct account *a = s->account;
     bool wants = !s->modern && session_is_available(s) && s->priority >= 0;
-    if (!wants || a->flooder || a->waiting_from == 0) return;
+    if (!wants || a->flood || a->waiting_from == 0) return;
     struct flood *f = calloc(1, sizeof *f);
     CHECK(f != NULL);
     f->account = a;
@@ -171,8 +179,7 @@ static void flood_begin(struct turn *turn, struct session *s) {
     f->after = a->waiting_from - 1 > a->offline_mark ? a->waiting_from - 1 : a->offline_mark;
     f->page = (uint32_t)a->im->server->options.offline_page;
     a->waiting_from = 0; /* from here on the flood knows how far it is */
-    a->flooder = s;
-    a->flood_at = f->after;
+    handover_flood_begins(a, s, f->after);
     account_job_begin(a);
     flood_read(turn, f);
 }

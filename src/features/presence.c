@@ -4,6 +4,7 @@
  */
 #include "im/presence.h"
 
+#include "im/caps.h"
 #include "im/deliver.h"
 #include "im/feature.h"
 #include "im/router.h"
@@ -21,12 +22,10 @@ static int8_t presence_priority(struct walk *walk, bool *out_is_valid) {
 }
 
 static void requests_redeliver(struct turn *turn, struct session *s) {
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
     size_t at = 0;
     for (const struct request *r; (r = map_next(&s->account->requests, &at));) {
-        struct xml_node *el;
-        if (xml_parse(turn->arena, str_of(r->text + r->jid_len, r->stanza_len), &scope, &limits, &el) == XML_OK) {
+        struct xml_node *el = xml_parse_own(turn->arena, str_of(r->text + r->jid_len, r->stanza_len));
+        if (el) {
             session_send_node(turn, s, el);
         }
     }
@@ -47,10 +46,12 @@ static void presence_available(struct walk *walk) {
     wire_unref(&s->presence);
     s->presence = wire_from(walk->stanza.el);
     presence_broadcast(turn, s, s->presence);
-    if (!is_initial) return;
-    s->initial = true;
-    presence_ask(turn, s);
-    requests_redeliver(turn, s);
+    if (is_initial) {
+        s->initial = true;
+        presence_ask(turn, s);
+        requests_redeliver(turn, s);
+    }
+    caps_seen(turn, s, walk->stanza.el);
 }
 
 static enum verdict on_broadcast(struct walk *walk) {

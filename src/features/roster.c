@@ -89,8 +89,9 @@ static void decide_set(struct turn *turn, struct account *a, struct change *c) {
     const struct contact *old = account_contact(a, jid_str(set->jid));
     unsigned flags = old ? old->flags : 0;
     if (!set->remove) {
-        if (!old && a->contacts.count >= (uint32_t)a->im->server->options.roster_items) {
-            iq_later_refuse(turn, &c->later, STANZA_ERR_RESOURCE_CONSTRAINT, STR("Too many contacts."));
+        if (!account_has_room(a, jid_str(set->jid), set->name, set->groups)) {
+            iq_later_refuse(turn, &c->later, STANZA_ERR_RESOURCE_CONSTRAINT,
+                            STR("Too many contacts, or too much in them."));
             return;
         }
         change_contact(c, jid_str(set->jid), set->name, set->groups, flags | ROSTER_LISTED);

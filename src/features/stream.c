@@ -17,9 +17,9 @@ static const struct iq_handler stream_iq[] = {
 
 const struct feature feature_stream = {
     .name = "stream",
-    .spec = "RFC 6120, RFC 7395, XEP-0388, XEP-0386, XEP-0198, XEP-0368, XEP-0156, XEP-0478",
-    .version = "1.0.4, 1.1.0, 1.6.3, 1.1.0, 1.4.0, 0.2.0",
-    .text = "Streams over TCP, TLS and WebSocket; SASL2, Bind 2, SASL and bind of RFC 6120; stream management with "
-            "resumption.",
+    .spec = "RFC 6120, RFC 7395, XEP-0388, XEP-0386, XEP-0480, XEP-0198, XEP-0368, XEP-0156, XEP-0478",
+    .version = "1.0.4, 1.1.0, 0.2.0, 1.6.3, 1.1.0, 1.4.0, 0.2.0",
+    .text = "Streams over TCP, TLS and WebSocket; SASL2 with its upgrade tasks, Bind 2, SASL and bind of RFC 6120; "
+            "stream management with resumption.",
     .iq = stream_iq,
 };

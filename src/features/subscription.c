@@ -103,14 +103,6 @@ static struct xml_node *presence_from(struct turn *turn, const struct account *a
     return xml_set(turn->arena, el, STR("from"), account_bare(a));
 }
 
-static struct xml_node *stanza_tree(struct turn *turn, struct str bytes) {
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
-    struct xml_node *el = NULL;
-    xml_parse(turn->arena, bytes, &scope, &limits, &el);
-    return el;
-}
-
 static void decide_out(struct turn *turn, struct account *a, struct change *c) {
     struct step *step = c->data;
     const struct rule *rule = rule_of(outbound, step->type);
@@ -127,7 +119,7 @@ static void decide_out(struct turn *turn, struct account *a, struct change *c) {
         step->after &= ~(unsigned)ROSTER_APPROVED;
     }
     bool is_new = !account_contact(a, jid_str(step->contact));
-    if (is_new && step->after != step->before && a->contacts.count >= (uint32_t)a->im->server->options.roster_items) {
+    if (is_new && step->after != step->before && !account_has_room(a, jid_str(step->contact), STR_NONE, STR_NONE)) {
         step->pass = false;
         step->after = step->before;
         step->refused = STANZA_ERR_RESOURCE_CONSTRAINT;
@@ -137,7 +129,7 @@ static void decide_out(struct turn *turn, struct account *a, struct change *c) {
     step->hidden = step->pass && (step->before & ROSTER_FROM) && !(step->after & ROSTER_FROM);
     if (step->hidden) presence_hide(turn, a, step->contact);
     if (step->pass) {
-        struct xml_node *el = stanza_tree(turn, step->stanza);
+        struct xml_node *el = xml_parse_own(turn->arena, step->stanza);
         if (el) change_owe(turn, c, xml_copy_shallow(turn->arena, el), step->contact);
     }
 }
@@ -174,7 +166,7 @@ static void decide_in(struct turn *turn, struct account *a, struct change *c) {
 
 /* Nothing has changed, and who asked for it is told so. */
 static void refuse_out(struct turn *turn, struct session *s, const struct step *step, enum stanza_error error) {
-    struct xml_node *el = stanza_tree(turn, step->stanza);
+    struct xml_node *el = xml_parse_own(turn->arena, step->stanza);
     struct stanza stanza;
     if (!el || stanza_read(turn->arena, el, &stanza) != STANZA_ERR_NONE) return;
     session_send_node(turn, s, stanza_error_reply(turn->arena, &stanza, error, STR("Nothing was changed.")));
@@ -194,7 +186,7 @@ static void finish_out(struct turn *turn, struct account *a, struct change *c, i
 }
 
 static void deliver_step(struct turn *turn, struct account *a, const struct step *step) {
-    struct xml_node *el = stanza_tree(turn, step->stanza);
+    struct xml_node *el = xml_parse_own(turn->arena, step->stanza);
     if (!el) return;
     struct wire *wire = wire_from(el);
     LIST_EACH (&a->sessions, at, after) {

@@ -23,13 +23,13 @@ struct c2s {
     const struct peer_events *events;
     void *owner;
     struct ws_decoder *ws; /* NULL: TCP */
+    bool opened;           /* our side of the stream */
+    bool over;             /* closed, dropped or detached: no more events */
+    bool closing;          /* conn_close runs */
+    bool paused, home, asked, securing, broken;
     struct xml_framer framer;
     struct buf prefixes; /* other prefixes that the stream header declared: name NUL uri NUL ...; nearly always empty */
     struct loop_deferred grave; /* frees it at the end of the turn */
-    bool opened;                /* our side of the stream */
-    bool over;                  /* closed, dropped or detached: no more events */
-    bool closing;               /* conn_close runs */
-    bool paused, home, asked, securing, broken;
 };
 
 static struct c2s *c2s_of(const struct peer *peer) {

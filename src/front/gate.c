@@ -171,6 +171,7 @@ static size_t sniff_proxy(struct sniff *s, struct str bytes) {
         return bytes.len;
     }
     s->proxied = false;
+    address.proxied = true; /* LOCAL too: whoever is behind it, it is not told by the address of the proxy */
     if (!connections_move(conn_peer(s->conn), &address, s->gate->server)) {
         sniff_fail(s);
         return bytes.len;

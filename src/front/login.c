@@ -1,6 +1,6 @@
 /*
- * login.c: from a connection's first byte to a verified proof, on a gate: the stream around it; the proof is in login_sasl.c, an account made
- * in login_register.c. It ends with the connection pushed to the account's home together with the proof (im/stream.h), with its end, or
+ * login.c: from a connection's first byte to a verified proof, on a gate: the stream around it; the proof is in login_sasl.c, what its keys may be in need of
+ * in login_upgrade.c, an account made in login_register.c. It ends with the connection pushed to the account's home together with the proof (im/stream.h), with its end, or
  * with an account made (XEP-0077) and the same stream going on. What must hold: nothing that a stranger sends costs more than its bytes
  * and, rarely, one key derivation on a worker; a failed attempt tells nothing about whether the name exists.
  */
@@ -19,6 +19,8 @@ void login_forget_attempt(struct login *l) {
     scram_done(&l->scram);
     l->scram = (struct scram){0};
     bytes_wipe(&l->keys, sizeof l->keys);
+    upgrades_forget(&l->upgraded);
+    l->upgrades = 0;
     if (l->password.p) bytes_wipe((char *)(uintptr_t)l->password.p, l->password.len);
     free((char *)(uintptr_t)l->password.p);
     l->password = STR_NONE;
@@ -26,7 +28,10 @@ void login_forget_attempt(struct login *l) {
     free(l->request);
     free(l->success);
     l->bare = l->request = l->success = NULL;
-    l->generation = 0;
+    l->generation = l->account = l->token_us = 0;
+    l->fast = false;
+    l->client = (struct client_row){0};
+    bytes_wipe(l->proof, sizeof l->proof);
 }
 
 void login_release(struct login *l) {
@@ -82,6 +87,8 @@ static void add_sasl2(const struct login *l, struct arena *arena, struct xml_nod
     xml_set(arena, xml_add(arena, bind_inline, NS_BIND2, STR("feature")), STR("var"), NS_CARBONS);
     xml_set(arena, xml_add(arena, bind_inline, NS_BIND2, STR("feature")), STR("var"), NS_CSI);
     xml_add(arena, inner, NS_SM, STR("sm"));
+    login_add_fast(l, arena, inner);
+    login_add_upgrades(l, arena, authentication);
 }
 
 static void login_features(struct login *l) {
@@ -90,6 +97,7 @@ static void login_features(struct login *l) {
     struct peer_facts facts;
     l->peer->ops->facts(l->peer, &facts);
     bool is_secret = login_is_secret(l);
+    login_look_at_tls(l);
     if (!facts.tls && !facts.websocket) {
         struct xml_node *starttls = xml_add(arena, features, NS_TLS, STR("starttls"));
         if (!is_secret) xml_add(arena, starttls, NS_TLS, STR("required"));
@@ -97,6 +105,7 @@ static void login_features(struct login *l) {
     if (is_secret) {
         login_add_mechanisms(l, arena, xml_add(arena, features, NS_SASL, STR("mechanisms")), NS_SASL);
         add_sasl2(l, arena, features);
+        login_add_bindings(l, arena, features);
         if (login_options(l)->registration == REGISTRATION_OPEN)
             xml_add(arena, features, NS_REGISTER_FEATURE, STR("register"));
     }
@@ -121,7 +130,7 @@ static void on_timer(struct loop_timer *timer, int64_t now_ms) {
 static void on_handover(struct loop_deferred *deferred) {
     struct login *l = CONTAINER_OF(deferred, struct login, handover);
     struct turn *turn = login_turn(l);
-    struct str bare = str_c(l->bare), success = str_c(l->success), request = str_c(l->request);
+    struct str bare = str_c(l->bare), success = str_of(l->success, l->success_len), request = str_c(l->request);
     size_t lang_len = strlen(l->lang);
     struct msg_adopt *m = msg_new(MSG_ADOPT, sizeof *m + bare.len + success.len + request.len + lang_len, 0);
     struct shard *home = home_of(turn->shard->hub, bare);
@@ -134,7 +143,13 @@ static void on_handover(struct loop_deferred *deferred) {
     at += request.len;
     m->lang = str_of(memcpy(at, l->lang, lang_len), lang_len);
     m->generation = l->generation;
+    m->since_ms = l->since_ms;
     m->sasl2 = l->sasl2;
+    m->looked_us = l->looked_us;
+    m->client = l->client;
+    m->token_us = l->token_us;
+    m->mechanism = l->ht;
+    m->new_token_us = 0;
     struct peer *peer = l->peer;
     bool relays = login_options(l)->relay;
     login_leave(l);
@@ -143,8 +158,16 @@ static void on_handover(struct loop_deferred *deferred) {
     shard_post(home, &m->msg);
 }
 
+static char *heap_copy(struct str bytes) {
+    char *copy = malloc(bytes.len + 1);
+    CHECK(copy != NULL);
+    memcpy(copy, bytes.p, bytes.len);
+    return copy;
+}
+
 void login_succeed(struct login *l, struct str data) {
-    l->success = data.p ? strndup(data.p, data.len) : NULL;
+    l->success = data.p ? heap_copy(data) : NULL;
+    l->success_len = data.len;
     l->step = STEP_DONE;
     /* Nothing more is read here; the hand-over is the last thing of this turn, outside of the connection's callbacks. */
     l->peer->ops->pause(l->peer);
@@ -178,6 +201,8 @@ static const struct {
 } login_elements[] = {
     {STR_INIT("urn:xmpp:sasl:2"), STR_INIT("authenticate"), login_auth},
     {STR_INIT("urn:xmpp:sasl:2"), STR_INIT("response"), login_response},
+    {STR_INIT("urn:xmpp:sasl:2"), STR_INIT("next"), login_next},
+    {STR_INIT("urn:xmpp:sasl:2"), STR_INIT("task-data"), login_task_data},
     {STR_INIT("urn:xmpp:sasl:2"), STR_INIT("abort"), login_abort},
     {STR_INIT("urn:ietf:params:xml:ns:xmpp-sasl"), STR_INIT("auth"), login_auth},
     {STR_INIT("urn:ietf:params:xml:ns:xmpp-sasl"), STR_INIT("response"), login_response},
@@ -288,7 +313,8 @@ void login_start(struct turn *turn, struct gate *gate, struct peer *peer) {
     l->gate = gate;
     l->peer = peer;
     l->timer.fire = on_timer;
-    l->deadline_ms = turn->now_ms + gate->server->options.unauthenticated_ms;
+    l->since_ms = turn->now_ms;
+    l->deadline_ms = l->since_ms + gate->server->options.unauthenticated_ms;
     list_append(&gate->logins, &l->link);
     loop_timer_set(gate->place->loop, &l->timer, l->deadline_ms);
     atomic_fetch_add(&gate->server->unauthenticated, 1);

@@ -16,7 +16,8 @@ struct gate {
     struct link logins, sniffs; /* connections that are not signed in */
     struct throttle *throttle;  /* front's */
     struct loop_timer sweep;
-    unsigned next_shard; /* where the next HTTP connection goes */
+    char offered[2][8][48]; /* login_binding.c: XEP-0474's h by hash and by what is offered; empty: not made yet */
+    unsigned next_shard;    /* where the next HTTP connection goes */
     bool closing;
 };
 

@@ -2,11 +2,13 @@
  * metrics.c: the server's state as Prometheus reads it. Any thread: everything read here is atomic, or is not changed while the server runs; what
  * the shards count is a second old at most.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "front/web.h"
 #include "im/media.h"
+#include "store/search.h"
 
 static uint64_t load(const atomic_uint_fast64_t *count) {
     return atomic_load_explicit(count, memory_order_relaxed);
@@ -33,6 +35,11 @@ uint64_t metrics_rss_bytes(void) {
     if (f && fscanf(f, "%*u %llu", &pages) != 1) pages = 0;
     if (f) fclose(f);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t metrics_heap_bytes(void) {
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
 }
 
 /* --- by place --- */
@@ -109,6 +116,14 @@ static void write_media(const struct media *media, struct buf *out) {
 #undef WRITE_
 }
 
+static void write_search(const struct search *search, struct buf *out) {
+    struct search_stats s;
+    search_stats(search, &s);
+    metric(out, "search_waiting_messages", "gauge", "Messages that are not indexed for searching yet", s.waiting);
+    metric(out, "search_rebuilds_total", "counter", "Times that the index for searching was begun anew", s.rebuilds);
+    metric(out, "search_failures_total", "counter", "Times that it could not be written or read", s.failures);
+}
+
 void metrics_write(struct server *server, struct buf *out) {
     uint64_t jobs, bytes;
     struct store_stats s;
@@ -128,6 +143,7 @@ void metrics_write(struct server *server, struct buf *out) {
     metric(out, "store_reads_total", "counter", "Jobs that read", s.reads);
     metric(out, "store_failures_total", "counter", "Jobs that the database failed", s.failures);
     metric_ms(out, "store_longest_commit_seconds", "gauge", "Longest commit since the start", s.commit_ms_max);
+    if (server->search) write_search(server->search, out);
     if (server->media) write_media(server->media, out);
     write_counts(server->hub, out);
     write_places(server->hub, out);

@@ -265,11 +265,8 @@ static const struct peer_ops far_ops = {
 };
 
 static struct xml_node *far_parse(struct turn *turn, struct str bytes) {
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
-    struct xml_node *el;
-    enum xml_error bad = xml_parse(turn->arena, arena_dup(turn->arena, bytes), &scope, &limits, &el);
-    CHECK(bad == XML_OK);
+    struct xml_node *el = xml_parse_own(turn->arena, arena_dup(turn->arena, bytes));
+    CHECK(el);
     return el;
 }
 

@@ -47,5 +47,7 @@ void route_break(struct web_conn *w); /* it never will be: the connection ends *
 
 /* media.c: /upload/ and /files/. False: not one of its paths. */
 bool media_route(struct exchange *x);
+/* export.c: /export/. */
+bool export_route(struct exchange *x);
 
 #endif

@@ -394,7 +394,7 @@ static void web_serve(struct exchange *x) {
     const struct web_file *file =
         route || x->w->metrics_only ? NULL : web_files_find(web_front(x->w->web)->files, r->path);
     bool reads = r->method == HTTP_GET || r->method == HTTP_HEAD;
-    if (!x->w->metrics_only && media_route(x)) return;
+    if (!x->w->metrics_only && (media_route(x) || export_route(x))) return;
     if (r->content_length > 0 ||
         r->chunked) { /* nobody here wants one, and what follows it would be taken for a request */
         x->keep_alive = false;

@@ -29,5 +29,7 @@ void web_files_free(struct web_files **files);
 /* Prometheus text of this server. */
 void metrics_write(struct server *server, struct buf *out);
 uint64_t metrics_rss_bytes(void); /* resident memory of this process */
+uint64_t metrics_heap_bytes(
+    void); /* of it, what is allocated: without what malloc keeps for later. Walks the heap's lists */
 
 #endif

@@ -10,8 +10,12 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "im/avatar.h"
 #include "im/crossing.h"
+#include "im/document.h"
 #include "im/feature.h"
+#include "im/prefs.h"
+#include "im/retention.h"
 #include "im/session.h"
 #include "store/accounts.h"
 #include "store/archive.h"
@@ -36,6 +40,27 @@ static struct contact *contact_new(struct str jid, struct str name, struct str g
     return c;
 }
 
+/* Written as text: what is escaped becomes up to six bytes. */
+static size_t escaped_len(struct str s) {
+    size_t len = s.len;
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] == '&' || s.p[i] == '<' || s.p[i] == '>' || s.p[i] == '\'' || s.p[i] == '"') len += 5;
+    return len;
+}
+
+/* About as long as it is in an answer. */
+static size_t item_len(struct str jid, struct str name, struct str groups) {
+    static const char item[] = "<item jid='' name='' subscription='none' ask='subscribe'></item>";
+    static const char group[] = "<group></group>";
+    size_t count = 0;
+    for (size_t i = 0; i < groups.len; i++) count += groups.p[i] == '\n';
+    return sizeof item + escaped_len(jid) + escaped_len(name) + escaped_len(groups) + count * sizeof group;
+}
+
+static size_t contact_len(const struct contact *c) {
+    return item_len(contact_jid(c), contact_name(c), contact_groups(c));
+}
+
 /* Where it stands, or would. */
 static uint32_t contacts_place(const struct contacts *all, struct str jid, bool *out_found) {
     uint32_t low = 0, high = all->count;
@@ -56,7 +81,9 @@ static uint32_t contacts_place(const struct contacts *all, struct str jid, bool 
 static void contacts_put(struct contacts *all, struct contact *c) {
     bool is_known;
     uint32_t at = contacts_place(all, contact_jid(c), &is_known);
+    all->bytes += contact_len(c);
     if (is_known) {
+        all->bytes -= contact_len(all->items[at]);
         free(all->items[at]);
         all->items[at] = c;
         return;
@@ -92,9 +119,18 @@ void account_contact_remove(struct account *a, struct str jid) {
     struct contacts *all = &a->contacts;
     uint32_t at = contacts_place(all, jid, &is_known);
     if (!is_known) return;
+    all->bytes -= contact_len(all->items[at]);
     free(all->items[at]);
     all->count--;
     memmove(all->items + at, all->items + at + 1, (all->count - at) * sizeof(struct contact *));
+}
+
+bool account_has_room(const struct account *a, struct str jid, struct str name, struct str groups) {
+    const struct options *o = &a->im->server->options;
+    const struct contact *old = account_contact(a, jid);
+    size_t len = item_len(jid, name, groups), old_len = old ? contact_len(old) : 0;
+    if (!old && a->contacts.count >= (uint32_t)o->roster_items) return false;
+    return len <= old_len || a->contacts.bytes - old_len + len <= (uint64_t)o->roster_bytes;
 }
 
 void account_request_set(struct account *a, struct str jid, struct str stanza) {
@@ -200,6 +236,8 @@ static void account_free(struct account *a) {
     contacts_drop(&a->contacts);
     map_drop(&a->requests);
     map_drop(&a->blocked);
+    free(a->prefs);
+    free(a->avatar);
     free(a);
 }
 
@@ -240,9 +278,11 @@ struct load_job {
     struct account *account; /* stays: jobs > 0 */
     bool found;
     struct account_row row;
+    int64_t gone; /* im/retention.h */
     int64_t last_sequence, archive_first, archive_newest;
     struct contacts contacts; /* as they will stand in the account */
     struct map requests, blocked;
+    struct prefs *prefs;
     uint16_t bare_len;
     char bare[];
 };
@@ -270,6 +310,8 @@ static void load_clear(struct load_job *load) {
     contacts_drop(&load->contacts);
     map_drop(&load->requests);
     map_drop(&load->blocked);
+    free(load->prefs);
+    load->prefs = NULL;
 }
 
 static bool load_bound(void *arg, const struct archive_row *row) {
@@ -280,7 +322,7 @@ static bool load_bound(void *arg, const struct archive_row *row) {
 /* The first and the newest message that a query would show. */
 static int load_bounds(struct db *db, struct load_job *load) {
     bool complete;
-    struct archive_query query = {.account = load->row.id, .max = 1};
+    struct archive_query query = {.account = load->row.id, .after = load->gone, .max = 1};
     load->archive_first = load->archive_newest = 0;
     int err = archive_query(db, &query, load_bound, &load->archive_first, &complete);
     query.backwards = true;
@@ -297,6 +339,7 @@ static int load_run(struct db *db, struct store_job *job) {
     if (!err) err = roster_each(db, load->row.id, load_contact, &load->contacts);
     if (!err) err = requests_each(db, load->row.id, load_request, &load->requests);
     if (!err) err = blocked_each(db, load->row.id, load_blocked, &load->blocked);
+    if (!err) err = prefs_load(db, load->row.id, load->row.archive_policy, &load->prefs);
     if (!err) err = archive_last(db, load->row.id, &load->last_sequence);
     if (!err) err = load_bounds(db, load);
     return err;
@@ -314,6 +357,11 @@ static void account_take_load(struct account *a, struct load_job *load) {
     a->contacts = load->contacts;
     a->requests = load->requests;
     a->blocked = load->blocked;
+    a->prefs = load->prefs;
+    avatar_set(a, str_of((const char *)load->row.avatar, load->row.avatar_len));
+    a->hidden_newest = load->row.hidden_sequence;
+    a->hidden_rows = a->hidden_newest != 0;
+    load->prefs = NULL;
     load->contacts = (struct contacts){0};
     load->requests = load->blocked = (struct map)MAP_INIT;
 }
@@ -361,6 +409,7 @@ static void account_load(struct turn *turn, struct account *a) {
     load->job.done = load_done;
     load->job.msg.bytes = (uint32_t)(sizeof *load + a->bare_len);
     load->account = a;
+    load->gone = retention_gone(a->im->server);
     load->bare_len = a->bare_len;
     memcpy(load->bare, a->bare, a->bare_len);
     account_job_begin(a);
@@ -518,6 +567,11 @@ void account_release(struct turn *turn, struct account *a) {
     account_rest(turn, a);
 }
 
+void account_prefs_set(struct account *a, struct prefs *prefs) {
+    free(a->prefs);
+    a->prefs = prefs;
+}
+
 /* --- the offline mark --- */
 
 struct mark_job {
@@ -525,18 +579,30 @@ struct mark_job {
     struct account *account;
     int64_t id, mark;
     bool drops_hidden; /* kept for the hand-over alone, which has taken place */
+    bool more;         /* of these */
 };
 
+enum { HIDDEN_AT_ONCE = 200 };
+
 static int mark_run(struct db *db, struct store_job *job) {
-    const struct mark_job *m = (struct mark_job *)job;
+    struct mark_job *m = (struct mark_job *)job;
     int err = accounts_set_offline_mark(db, m->id, m->mark);
-    return err || !m->drops_hidden ? err : archive_drop_hidden(db, m->id, m->mark);
+    return err || !m->drops_hidden ? err : archive_drop_hidden(db, m->id, m->mark, HIDDEN_AT_ONCE, &m->more);
 }
 
 static void mark_done(struct turn *turn, struct store_job *job) {
     struct mark_job *m = (struct mark_job *)job;
-    if (job->result) m->account->mark_stored = 0; /* it is written again, with what has come since */
-    account_job_end(turn, m->account);
+    struct account *a = m->account;
+    if (job->result) {
+        a->mark_stored = 0; /* it is written again, with what has come since */
+        a->hidden_rows |= m->drops_hidden;
+    } else if (m->more) {
+        store_submit(a->im->server->store, turn, &m->job);
+        return;
+    } else if (m->drops_hidden && a->hidden_newest > m->mark) {
+        a->hidden_rows = true;
+    }
+    account_job_end(turn, a);
     free(m);
 }
 
@@ -556,10 +622,62 @@ void account_mark_flush(struct turn *turn, struct account *a) {
     m->job.msg.bytes = sizeof *m;
     m->account = a;
     m->id = a->id;
-    m->drops_hidden = a->im->server->options.archive_default != ARCHIVE_ALWAYS;
+    m->drops_hidden = a->hidden_rows;
+    a->hidden_rows = false;
     m->mark = a->mark_stored = a->offline_mark;
     account_job_begin(a);
     store_submit(a->im->server->store, turn, &m->job);
+}
+
+void account_left_flush(struct turn *turn, struct account *a) {
+    if (a->left_us && a->id) document_note(turn, a, DOCUMENT_LAST, a->left_us);
+    a->left_us = 0;
+}
+
+/* --- the first message, when old ones have gone --- */
+
+struct edge_job {
+    struct store_job job;
+    struct account *account;
+    int64_t id, gone, first;
+};
+
+static int edge_run(struct db *db, struct store_job *job) {
+    struct edge_job *e = (struct edge_job *)job;
+    bool complete;
+    e->first = 0;
+    return archive_query(db, &(struct archive_query){.account = e->id, .after = e->gone, .max = 1}, load_bound,
+                         &e->first, &complete);
+}
+
+static void edge_done(struct turn *turn, struct store_job *job) {
+    struct edge_job *e = (struct edge_job *)job;
+    struct account *a = e->account;
+    a->edge_asked = false;
+    if (job->result == 0) {
+        if (e->first == 0 && a->archive_newest <= e->gone) a->archive_newest = 0;
+        a->archive_first = e->first ? e->first : a->archive_newest; /* one may have come since */
+    }
+    account_job_end(turn, a);
+    free(e);
+}
+
+static void edge_look(struct turn *turn, struct account *a) {
+    int64_t gone = retention_gone(a->im->server);
+    if (a->archive_first == 0 || a->archive_first > gone || a->edge_asked) return;
+    struct edge_job *e = calloc(1, sizeof *e);
+    CHECK(e != NULL);
+    e->job.kind = STORE_READ;
+    e->job.slot = a->slot;
+    e->job.run = edge_run;
+    e->job.done = edge_done;
+    e->job.msg.bytes = sizeof *e;
+    e->account = a;
+    e->id = a->id;
+    e->gone = gone;
+    a->edge_asked = true;
+    account_job_begin(a);
+    store_submit(a->im->server->store, turn, &e->job);
 }
 
 /* --- the sweep --- */
@@ -573,6 +691,7 @@ static void sweep_marks(struct turn *turn, struct im *im) {
         struct session *s = im->sessions[im->sweep_at];
         if (!s) continue;
         struct account *a = s->account;
+        edge_look(turn, a);
         if (a->offline_mark > a->mark_stored) {
             account_mark_flush(turn, a);
             seen++;
@@ -593,6 +712,7 @@ void accounts_sweep(struct loop_timer *timer, int64_t now_ms) {
             again_ms = now_ms;
             break;
         }
+        account_left_flush(turn, a); /* which keeps it a while longer, if there was something */
         if (account_is_idle(a)) account_free(a);
     }
     loop_timer_set(im->shard->loop, timer, again_ms);

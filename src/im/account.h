@@ -28,6 +28,7 @@ static inline struct str contact_groups(const struct contact *c) {
 struct contacts {
     struct contact **items;
     uint32_t count, cap;
+    uint64_t bytes; /* of them all as a roster's answer writes them */
 };
 
 /* A request to subscribe that waits for an answer, as it came. */
@@ -49,47 +50,60 @@ struct pending {
     void (*proceed)(struct turn *turn, struct account *account, struct pending *pending);
 };
 
+/* What its streams may still send before they are paused (stream.c): bytes, thousandths of stanzas. */
+struct account_rate {
+    int32_t bytes_left, stanzas_left;
+    int64_t refilled_ms;
+};
+
 enum account_state { ACCOUNT_LOADING, ACCOUNT_READY, ACCOUNT_GONE };
 
 struct account {
+    /* First, and last beside its address, what each message touches: a missing line of the cache costs a hundred instructions. */
     struct im *im;
-    int64_t id;         /* the number; 0: there is no such account */
-    int64_t generation; /* of its credentials */
+    int64_t id; /* the number; 0: there is no such account */
     enum account_state state;
     uint16_t slot;
     uint16_t local_len, bare_len;
-    bool failed;    /* could not be loaded: nothing is known of it; it leaves at once */
-    bool writing;   /* an exclusive change is at the store */
-    bool releasing; /* those that waited are being run */
-    bool traced;    /* its stanzas are logged */
+    bool failed;      /* could not be loaded: nothing is known of it; it leaves at once */
+    bool writing;     /* an exclusive change is at the store */
+    bool releasing;   /* those that waited are being run */
+    bool traced;      /* its stanzas are logged */
+    bool edge_asked;  /* its first message is being looked for */
+    bool hidden_rows; /* see hidden_newest: some may be there still */
     uint16_t session_count;
-    uint16_t copying;                 /* of these, how many want copies (im/copy.h) */
-    uint32_t outbox_count;            /* what its sessions have not acknowledged or written: stanzas */
-    uint64_t outbox_bytes;            /* and bytes */
-    uint16_t queries;                 /* of its archive, under way */
-    struct msg *parked, **parked_end; /* while loading: messages in order */
+    uint16_t copying;      /* of these, how many want copies (im/copy.h) */
+    uint16_t queries;      /* of its archive, under way */
+    unsigned jobs;         /* at the store: the account stays until they are back */
+    uint32_t outbox_count; /* what its sessions have not acknowledged or written: stanzas */
+    uint64_t outbox_bytes; /* and bytes */
+    struct account_rate rate;
     struct link sessions;
-    struct link idle; /* in im->idle_accounts */
-    int64_t idle_since_ms;
-    struct contacts contacts;
-    struct map requests; /* jid -> struct request */
-    struct map blocked;  /* jid -> struct blocked */
-    int64_t roster_version;
+    struct link idle;      /* in im->idle_accounts */
+    struct link pending;   /* struct pending, oldest first */
+    struct map blocked;    /* jid -> struct blocked */
+    struct prefs *prefs;   /* im/prefs.h; NULL: the server's */
     int64_t last_sequence; /* newest archive sequence given out */
     int64_t offline_mark;  /* handed over up to here, as far as we know */
-    int64_t mark_stored;   /* as the database knows it */
     int64_t waiting_from;  /* from here on something may not have been handed to anybody; 0: no such thing */
+    int64_t hidden_newest; /* place of the newest message kept for its delivery alone; 0: there was none */
     int64_t archive_first, archive_newest; /* committed and visible; 0: the archive is empty */
-    struct session *flooder;               /* gets what was missed just now: live messages wait for it in the archive */
-    int64_t flood_at;                      /* how far it has come; the mark cannot pass this meanwhile */
-    bool flood_missed;                     /* something came while its last page was read */
-    struct link pending;                   /* struct pending, oldest first */
-    struct loop_deferred settling;         /* lets them go, in slices */
-    struct ordered places;    /* of its own messages that are not committed: their struct pending by sequence */
-    struct ordered handovers; /* im/handover.h, by sequence */
-    struct link exclusive;    /* changes that wait for `writing` */
-    unsigned jobs;            /* at the store: the account stays until they are back */
-    char bare[];              /* NUL-terminated */
+    int64_t generation;                    /* of its credentials */
+    int64_t signed_out_us;                 /* when one of its devices was signed out last (im/devices.h) */
+    struct msg *parked, **parked_end;      /* while loading: messages in order */
+    int64_t idle_since_ms;
+    int64_t left_us; /* when its last session that was available ended; 0: not since the store was told */
+    struct contacts contacts;
+    struct map requests; /* jid -> struct request */
+    int64_t roster_version;
+    int64_t mark_stored;           /* as the database knows it */
+    uint8_t *avatar;               /* hash of its picture (im/avatar.h); NULL: it has none */
+    struct loop_deferred settling; /* lets them go, in slices */
+    struct link exclusive;         /* changes that wait for `writing` */
+    struct handover_flood *flood;  /* im/handover.h; NULL: nobody is given what was missed just now */
+    struct ordered places;         /* of its own messages that are not committed: their struct pending by sequence */
+    struct ordered handovers;      /* im/handover.h, by sequence */
+    char bare[];                   /* NUL-terminated */
 };
 
 struct blocked {
@@ -157,10 +171,13 @@ void account_job_end(struct turn *turn, struct account *a);
 struct contact *account_contact(const struct account *a, struct str jid); /* NULL: none */
 void account_contact_set(struct account *a, struct str jid, struct str name, struct str groups, unsigned flags);
 void account_contact_remove(struct account *a, struct str jid);
+/* Such a contact, new or instead of the one with its address, keeps the roster within its limits; or makes it no longer than it is. */
+bool account_has_room(const struct account *a, struct str jid, struct str name, struct str groups);
 void account_request_set(struct account *a, struct str jid, struct str stanza);
 void account_request_remove(struct account *a, struct str jid);
 void account_blocked_set(struct account *a, struct str jid);
 void account_blocked_remove(struct account *a, struct str jid); /* STR_NONE: all */
+void account_prefs_set(struct account *a, struct prefs *prefs); /* consumes them */
 
 /* RFC 6121 / XEP-0191 questions, by bare and full address. */
 bool account_blocks(const struct account *a, struct jid other);
@@ -173,6 +190,9 @@ bool account_sees_presence_of(const struct account *a, struct jid other);
 void account_mark(struct turn *turn, struct account *a, int64_t sequence);
 /* Marks not yet written go to the store. */
 void account_mark_flush(struct turn *turn, struct account *a);
+
+/* When it was last here goes to the store: before it leaves memory, and at the end. */
+void account_left_flush(struct turn *turn, struct account *a);
 
 /* Every so often (im_new starts it): idle accounts leave, marks are written. */
 void accounts_sweep(struct loop_timer *timer, int64_t now_ms);

@@ -232,7 +232,7 @@ static void befriend_decide(struct turn *turn, struct account *a, struct change 
     struct admin_change *d = c->data;
     struct str jid = jid_str(d->contact);
     const struct contact *old = account_contact(a, jid);
-    if (!old && a->contacts.count >= (uint32_t)a->im->server->options.roster_items) {
+    if (!old && !account_has_room(a, jid, STR_NONE, STR_NONE)) {
         d->err = ERR_LIMIT;
         return;
     }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "im/account.h"
 #include "im/iq.h"
+#include "im/prefs.h"
 #include "im/router.h"
 #include "im/session.h"
 #include "store/archive.h"
@@ -58,12 +59,50 @@ bool archive_is_content(const struct xml_node *el) {
     return xml_child(el, NS_CLIENT, STR("body")) || has_child_of(el, encrypted_namespaces);
 }
 
+/* Changes or remarks on another message, whatever they say themselves. */
+static const struct str about_namespaces[] = {
+    STR_INIT("urn:xmpp:message-correct:0"),  STR_INIT("urn:xmpp:reactions:0"),
+    STR_INIT("urn:xmpp:message-retract:1"),  STR_INIT("urn:xmpp:message-retract:0"),
+    STR_INIT("urn:xmpp:message-moderate:1"), STR_INIT("urn:xmpp:message-moderate:0"),
+    STR_INIT("urn:xmpp:fasten:0"),           {NULL, 0},
+};
+
+/* What the inbox must know of a row without looking into the message. */
+static uint8_t row_flags_of(const struct xml_node *el, bool is_content) {
+    if (is_content) return has_child_of(el, about_namespaces) ? 0 : ARCHIVE_COUNTS;
+    bool marks = xml_child(el, NS_MARKERS, STR("displayed")) || xml_child(el, NS_MARKERS, STR("acknowledged"));
+    return marks ? ARCHIVE_MARKER : 0;
+}
+
+/* What it retracts, or corrects, of its sender's own. */
+static uint8_t about_of(const struct xml_node *el, struct str *out_id) {
+    const struct xml_node *about = xml_child(el, NS_RETRACT, STR("retract"));
+    uint8_t flag = ARCHIVE_RETRACTION;
+    if (!about) {
+        about = xml_child(el, NS_CORRECT, STR("replace"));
+        flag = ARCHIVE_CORRECTION;
+    }
+    *out_id = about ? xml_attr(about, STR("id")) : STR_NONE;
+    return str_some(*out_id) ? flag : 0;
+}
+
+unsigned archive_flags(const struct xml_node *el) {
+    bool is_content = archive_is_content(el);
+    if (!is_content && xml_child(el, NS_RETRACT, STR("retracted"))) return ARCHIVE_COUNTS; /* it was one */
+    return (is_content ? ARCHIVE_OFFLINE : 0u) | row_flags_of(el, is_content);
+}
+
+static bool has_hint(const struct stanza *s, struct str name) {
+    return xml_child(s->el, NS_HINTS, name) != NULL;
+}
+
+/* What its sender asks for (XEP-0334) comes first; that nothing is stored, before all. */
 static bool is_kept(const struct stanza *s) {
-    if (s->type != MESSAGE_CHAT && s->type != MESSAGE_NORMAL) return false;
-    if (xml_child(s->el, NS_HINTS, STR("no-store")) || xml_child(s->el, NS_HINTS, STR("no-permanent-store")))
-        return false;
-    return archive_is_content(s->el) || has_child_of(s->el, archive_namespaces) ||
-           xml_child(s->el, NS_HINTS, STR("store"));
+    if (s->type != MESSAGE_CHAT && s->type != MESSAGE_NORMAL && s->type != MESSAGE_HEADLINE) return false;
+    if (has_hint(s, STR("no-store"))) return false;
+    if (has_hint(s, STR("store"))) return true;
+    if (s->type == MESSAGE_HEADLINE) return false;
+    return archive_is_content(s->el) || has_child_of(s->el, archive_namespaces);
 }
 
 /* --- ids --- */
@@ -76,42 +115,36 @@ struct str archive_id(struct turn *turn, const struct account *account, int64_t 
     return base64url_encode(turn->arena, str_of(id, sizeof id));
 }
 
-int archive_id_read(struct turn *turn, const struct account *account, struct str id, int64_t *out_sequence) {
+int archive_id_decode(struct block_cipher *ids, struct arena *arena, int64_t account, struct str id,
+                      int64_t *out_sequence) {
     struct str bytes;
-    if (id.len != 22 || base64url_decode(turn->arena, id, &bytes) != 0 || bytes.len != 16) return ERR_NOT_FOUND;
+    if (id.len != 22 || base64url_decode(arena, id, &bytes) != 0 || bytes.len != 16) return ERR_NOT_FOUND;
     uint8_t plain[16];
-    block_decrypt(im_of(turn)->ids, (const uint8_t *)bytes.p, plain);
+    block_decrypt(ids, (const uint8_t *)bytes.p, plain);
     int64_t number, sequence;
     memcpy(&number, plain, 8);
     memcpy(&sequence, plain + 8, 8);
-    if (number != account->id || sequence <= 0) return ERR_NOT_FOUND;
+    if (number != account || sequence <= 0) return ERR_NOT_FOUND;
     *out_sequence = sequence;
     return 0;
 }
 
+int archive_id_read(struct turn *turn, const struct account *account, struct str id, int64_t *out_sequence) {
+    return archive_id_decode(im_of(turn)->ids, turn->arena, account->id, id, out_sequence);
+}
+
 /* --- the sender's home --- */
 
-/* Whether this account's own archive holds messages with that person for good. */
-static bool archive_wants(const struct account *a, struct jid peer) {
-    switch (a->im->server->options.archive_default) {
-    case ARCHIVE_ALWAYS:
-        return true;
-    case ARCHIVE_ROSTER:
-        return account_contact(a, jid_bare_str(peer)) != NULL;
-    default:
-        return false;
-    }
+/* Of a message with this origin-id to the same recipient. */
+static uint64_t origin_hash(const struct walk *walk, struct str id) {
+    struct jid to = jid_some(walk->stanza.to) ? walk->stanza.to : walk->stanza.from;
+    return archive_origin_hash(walk->turn->arena, walk->im->server->id_key, jid_bare_str(to), id);
 }
 
 static uint64_t archive_origin(const struct walk *walk) {
     if (fault_is(FAULT_FORGET)) return 0;
     const struct xml_node *origin = xml_child(walk->stanza.el, NS_SID, STR("origin-id"));
-    struct str id = origin ? xml_attr(origin, STR("id")) : STR_NONE;
-    if (!str_some(id)) return 0;
-    struct jid to = jid_some(walk->stanza.to) ? walk->stanza.to : walk->stanza.from;
-    struct str key = ARENA_CONCAT(walk->turn->arena, jid_bare_str(to), STR("\n"), id);
-    uint64_t hash = siphash(walk->im->server->id_key, key.p, key.len);
-    return hash ? hash : 1;
+    return origin_hash(walk, origin ? xml_attr(origin, STR("id")) : STR_NONE);
 }
 
 static bool is_stanza_id(const struct xml_node *child, const void *arg) {
@@ -129,17 +162,23 @@ enum verdict archive_stamp_out(struct walk *walk) {
     struct jid to = walk->stanza.to;
     bool to_oneself = !jid_some(to) || jid_bare_eq(to, account_jid(walk->account));
     walk->kept = true;
-    walk->offline = archive_is_content(walk->stanza.el);
+    walk->offline = walk->stanza.type != MESSAGE_HEADLINE && archive_is_content(walk->stanza.el);
+    struct str about;
+    walk->row_flags = row_flags_of(walk->stanza.el, walk->offline) | about_of(walk->stanza.el, &about);
+    walk->passing = has_hint(&walk->stanza, STR("no-permanent-store"));
     walk->out_sequence = account_next_sequence(walk->turn, walk->account);
     walk->origin_hash = archive_origin(walk);
-    if (to_oneself || !archive_wants(walk->account, to)) walk->sender_account = 0;
+    walk->about_hash = origin_hash(walk, about);
+    if (to_oneself || walk->passing || !prefs_want(walk->account, to)) walk->sender_account = 0;
     return PASS;
 }
 
 /* --- the recipient's home --- */
 
 enum verdict archive_stamp_in(struct walk *walk) {
-    if (walk->kept) walk->in_sequence = account_next_sequence(walk->turn, walk->account);
+    if (!walk->kept) return PASS;
+    walk->in_sequence = account_next_sequence(walk->turn, walk->account);
+    walk->hidden = walk->passing || !prefs_want(walk->account, walk->stanza.from);
     return PASS;
 }
 
@@ -150,6 +189,7 @@ struct keep {
     struct account *account;
     struct origin origin;
     struct archive_entry entry;
+    bool retracts;
     int result;
     struct msg_stanza *crossing;
 };
@@ -157,11 +197,11 @@ struct keep {
 /* Writer thread. The bytes are made here and now: however many messages wait, each waits as one wire. */
 static int keep_run(struct db *db, struct store_job *job) {
     struct keep *k = (struct keep *)job;
-    struct buf bytes = BUF_INIT;
-    wire_write(k->crossing->wire, crossing_to(k->crossing), &bytes);
-    k->entry.stanza = buf_str(&bytes);
+    struct buf *bytes = db_scratch(db);
+    wire_write(k->crossing->wire, crossing_to(k->crossing), bytes);
+    k->entry.stanza = buf_str(bytes);
     int err = archive_add(db, &k->entry);
-    buf_free(&bytes);
+    if (!err && k->entry.about) err = k->retracts ? archive_retract(db, &k->entry) : archive_correct(db, &k->entry);
     k->entry.stanza = STR_NONE;
     return err;
 }
@@ -169,6 +209,7 @@ static int keep_run(struct db *db, struct store_job *job) {
 static void keep_walk(struct turn *turn, struct keep *k, struct walk *out) {
     crossing_open(turn, k->crossing, k->account, out);
     out->in_sequence = k->entry.in.sequence;
+    out->hidden = k->entry.in.flags & ARCHIVE_HIDDEN;
 }
 
 /* It is its turn: all before it has been delivered, and it is committed or refused. */
@@ -220,14 +261,19 @@ enum verdict archive_keep(struct walk *walk) {
     k->entry.in.peer = jid_bare_str(from); /* stands in the crossing */
     k->entry.out.peer = account_bare(a);   /* which stays while a job of its is at the store */
     bool to_oneself = jid_bare_eq(from, account_jid(a));
-    unsigned flags = (walk->offline ? ARCHIVE_OFFLINE : 0u) | (archive_wants(a, from) ? 0u : ARCHIVE_HIDDEN);
+    unsigned flags = (walk->offline ? ARCHIVE_OFFLINE : 0u) | (walk->hidden ? ARCHIVE_HIDDEN : 0u) |
+                     (walk->row_flags & ARCHIVE_COUNTS);
+    if (walk->hidden) a->hidden_rows = true;
+    if (walk->hidden && walk->offline) a->hidden_newest = walk->in_sequence;
     k->entry.in.account = a->id;
     k->entry.in.sequence = walk->in_sequence;
     k->entry.in.flags = flags | (to_oneself ? ARCHIVE_OUT : 0u);
     k->entry.out.account = walk->sender_account;
     k->entry.out.sequence = walk->out_sequence;
-    k->entry.out.flags = ARCHIVE_OUT;
+    k->entry.out.flags = ARCHIVE_OUT | (walk->row_flags & ~(unsigned)ARCHIVE_ON_THE_WAY);
     k->entry.origin = walk->origin_hash;
+    k->entry.about = walk->about_hash;
+    k->retracts = walk->row_flags & ARCHIVE_RETRACTION;
     k->job.kind = STORE_WRITE;
     k->job.slot = a->slot;
     k->job.run = keep_run;

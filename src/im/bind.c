@@ -1,6 +1,7 @@
 /*
  * bind.c: resources. A client that names its user agent (SASL2) gets the same resource each time, made from its tag and a keyed hash,
- * so that others cannot link or guess the user agent; its earlier sessions end, hibernated ones too.
+ * so that others cannot link or guess the user agent; its earlier sessions end, hibernated ones too, but for one over a connection that
+ * began later.
  */
 #include "im/bind.h"
 
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "im/archive.h"
 #include "im/copy.h"
+#include "im/devices.h"
 #include "im/handover.h"
 #include "im/quiet.h"
 #include "im/session.h"
@@ -33,12 +35,25 @@ static bool bind_make_room(struct turn *turn, struct account *a) {
     return false;
 }
 
+/* The same resource, or the same device under another. */
+static bool bind_replaces(const struct session *s, struct str resource, uint64_t user_agent) {
+    return str_eq(session_resource(s), resource) || (user_agent && s->user_agent == user_agent);
+}
+
+/* Would it end what its device uses now? */
+static bool bind_is_stale(const struct stream *stream, struct str resource, uint64_t user_agent) {
+    LIST_EACH (&stream->account->sessions, at, after) {
+        const struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (bind_replaces(s, resource, user_agent) && stream_is_stale(stream, s)) return true;
+    }
+    return false;
+}
+
 static void bind_end_earlier(struct turn *turn, struct account *a, struct str resource, uint64_t user_agent) {
     LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
-        if (str_eq(session_resource(s), resource) || (user_agent && s->user_agent == user_agent)) {
-            session_end(turn, s, STREAM_ERR_CONFLICT, STR("Signed in again from the same device."));
-        }
+        if (!bind_replaces(s, resource, user_agent)) continue;
+        session_end(turn, s, STREAM_ERR_CONFLICT, STR("Signed in again from the same device."));
     }
 }
 
@@ -49,20 +64,13 @@ static struct session *bind_resource(struct turn *turn, struct stream *stream, s
     if (!bind_make_room(turn, a)) return NULL;
     struct session *s = session_new(turn, a, resource, stream);
     s->user_agent = user_agent;
-    stream->session = s;
+    s->client = stream->adopt->client.client;
+    stream_bound(stream, s);
     LOG(LOG_INFO, "bound", F_STR("session", session_full(s)));
     return s;
 }
 
 /* --- Bind 2 --- */
-
-static uint64_t user_agent_hash(const struct stream *stream, const struct xml_node *request) {
-    const struct xml_node *agent = xml_child(request, NS_SASL2, STR("user-agent"));
-    struct str id = agent ? xml_attr(agent, STR("id")) : STR_NONE;
-    if (!str_some(id)) return 0;
-    uint64_t hash = siphash(stream->im->server->id_key, id.p, id.len);
-    return hash ? hash : 1;
-}
 
 static struct str bind2_resource(struct turn *turn, const struct stream *stream, struct str tag, uint64_t user_agent) {
     struct str unique = random_resource(turn);
@@ -95,9 +103,14 @@ static void bound_metadata(struct turn *turn, const struct account *a, struct xm
 
 struct xml_node *bind2(struct turn *turn, struct stream *stream, const struct xml_node *request,
                        const struct xml_node *bind) {
-    uint64_t user_agent = user_agent_hash(stream, request);
+    uint64_t user_agent = (uint64_t)device_of(stream->im->server, request);
     struct str tag = xml_child_text(turn->arena, bind, NS_BIND2, STR("tag"));
-    struct session *s = bind_resource(turn, stream, bind2_resource(turn, stream, tag, user_agent), user_agent);
+    struct str resource = bind2_resource(turn, stream, tag, user_agent);
+    if (bind_is_stale(stream, resource, user_agent)) {
+        stream_fail(turn, stream, STREAM_ERR_CONFLICT, STR("Signed in again from the same device."));
+        return NULL;
+    }
+    struct session *s = bind_resource(turn, stream, resource, user_agent);
     if (!s) {
         stream_fail(turn, stream, STREAM_ERR_RESOURCE_CONSTRAINT, STR("Too many devices are signed in."));
         return NULL;
@@ -126,6 +139,10 @@ static void bind_answer(struct turn *turn, struct stream *stream, const struct s
     struct str resource = random_resource(turn);
     if (str_some(asked) && jid_prepare_resource(turn->arena, asked, &resource)) {
         bind_refuse(turn, stream, stanza, STANZA_ERR_BAD_REQUEST);
+        return;
+    }
+    if (bind_is_stale(stream, resource, 0)) {
+        bind_refuse(turn, stream, stanza, STANZA_ERR_CONFLICT);
         return;
     }
     struct session *s = bind_resource(turn, stream, resource, 0);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "im/iq.h"
+#include "im/prefs.h"
 #include "im/router.h"
 #include "im/session.h"
 #include "store/accounts.h"
@@ -17,13 +18,14 @@
 #include "xml/writer.h"
 #include "xmpp/ns.h"
 
-enum step_kind { CONTACT, CONTACT_GONE, REQUEST, REQUEST_GONE, BLOCK, UNBLOCK, OWE, SETTLE, DELETE_ACCOUNT };
+enum step_kind { CONTACT, CONTACT_GONE, REQUEST, REQUEST_GONE, BLOCK, UNBLOCK, PREFS, OWE, SETTLE, DELETE_ACCOUNT };
 
 struct change_step {
     struct change_step *next;
     enum step_kind kind;
     struct str jid, name, groups; /* of OWE: to; of REQUEST, OWE: name is the stanza */
     unsigned flags;
+    const struct prefs_row *prefs;
     int64_t number; /* id of the debt; time of the deletion */
 };
 
@@ -106,6 +108,10 @@ void change_owe(struct turn *turn, struct change *c, struct xml_node *el, struct
     step->number = (turn->wall_us / 1000) << 22 | (int64_t)(turn->shard->index & 63) << 16 | count;
 }
 
+void change_prefs(struct change *c, const struct prefs_row *prefs) {
+    step_add(c, PREFS, STR_NONE)->prefs = prefs;
+}
+
 void change_settle(struct change *c, int64_t owed) {
     if (owed) step_add(c, SETTLE, STR_NONE)->number = owed;
 }
@@ -132,6 +138,8 @@ static int step_write(struct db *db, const struct change_job *job, const struct 
         return blocked_put(db, job->account, s->jid);
     case UNBLOCK:
         return blocked_remove(db, job->account, s->jid);
+    case PREFS:
+        return prefs_put(db, job->account, s->prefs);
     case OWE:
         return owed_put(db, s->number, job->bare, s->jid, s->name);
     case SETTLE:
@@ -171,6 +179,9 @@ static void step_do(struct turn *turn, struct account *a, const struct change_st
         break;
     case UNBLOCK:
         account_blocked_remove(a, s->jid);
+        break;
+    case PREFS:
+        account_prefs_set(a, prefs_new(s->prefs));
         break;
     case OWE:
         router_send_owed(turn, s->name, jid_trusted(s->jid), s->number);

@@ -41,6 +41,8 @@ void change_request(struct change *change, struct str jid, struct str stanza);
 void change_request_gone(struct change *change, struct str jid);
 void change_block(struct change *change, struct str jid);
 void change_unblock(struct change *change, struct str jid); /* STR_NONE: all */
+struct prefs_row;
+void change_prefs(struct change *change, const struct prefs_row *prefs); /* in the arena, with what it points to */
 /* Another home is owed this stanza (from the account): recorded with the change, sent after its commit, settled there. */
 void change_owe(struct turn *turn, struct change *change, struct xml_node *el, struct jid to);
 /* A debt to this home is settled by this change. */

@@ -1,5 +1,6 @@
 /*
- * copy.c: carbons. What must hold: no session gets a message twice, as itself and as a copy; copies come in the order of the archive,
+ * copy.c: carbons. What must hold: no session gets a message twice, as itself and as a copy (so who has a copy has the message, as far as
+ * handover.h is concerned); copies come in the order of the archive,
  * those of kept messages after their commit and with the id that this account's archive gave them.
  */
 #include "im/copy.h"
@@ -9,6 +10,7 @@
 #include "base/check.h"
 #include "im/archive.h"
 #include "im/deliver.h"
+#include "im/handover.h"
 #include "im/quiet.h"
 #include "im/router.h"
 #include "im/session.h"
@@ -29,7 +31,9 @@ static bool says_im(const struct xml_node *el) {
 
 /* Section 6.1; an error is not compared with what it answers: who is not concerned does not know its id. */
 bool copy_is_due(const struct stanza *m) {
-    if (xml_child(m->el, NS_CARBONS, STR("private")) || xml_child(m->el, NS_HINTS, STR("no-copy"))) return false;
+    if (xml_child(m->el, NS_CARBONS, STR("private"))) return false;
+    /* In an error hints are those of what it answers (XEP-0334 section 5). */
+    if (m->type != MESSAGE_ERROR && xml_child(m->el, NS_HINTS, STR("no-copy"))) return false;
     switch (m->type) {
     case MESSAGE_CHAT:
     case MESSAGE_ERROR:
@@ -134,6 +138,7 @@ void copy_received(struct walk *walk) {
     bool is_own = jid_bare_eq(from, account_jid(a));
     const struct session *sender = is_own ? session_by_resource(a, jid_resource(from)) : NULL;
     const struct session *addressee = walk->target == TO_FULL ? session_by_resource(a, jid_resource(to)) : NULL;
+    int64_t sequence = walk->offline ? walk->in_sequence : 0;
     struct wire *copy = NULL;
     LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
@@ -145,7 +150,21 @@ void copy_received(struct walk *walk) {
                              jid_str(to));
             wire_unref(&message);
         }
-        session_send(walk->turn, s, copy, 0);
+        session_send(walk->turn, s, copy, sequence);
     }
+    if (copy && sequence) handover_waits_no_more(a, sequence);
     wire_unref(&copy);
+}
+
+struct xml_node *copy_forwarded(const struct account *a, struct xml_node *el) {
+    if (!str_eq(xml_attr(el, STR("from")), account_bare(a))) return NULL;
+    struct xml_node *kind = xml_child(el, NS_CARBONS, STR("received"));
+    if (!kind) kind = xml_child(el, NS_CARBONS, STR("sent"));
+    return kind ? xml_child(kind, NS_FORWARD, STR("forwarded")) : NULL;
+}
+
+struct xml_node *copy_original(const struct account *a, struct xml_node *el) {
+    struct xml_node *forwarded = copy_forwarded(a, el);
+    struct xml_node *original = forwarded ? xml_child(forwarded, NS_CLIENT, STR("message")) : NULL;
+    return original ? original : el;
 }

@@ -16,5 +16,9 @@ void copy_disable(struct session *session);
 struct pending *copy_place(struct walk *walk, struct wire *wire);
 /* IN: copies for the sessions that the delivery has left out. */
 void copy_received(struct walk *walk);
+/* What a copy made here is a copy of; any other stanza: itself. */
+struct xml_node *copy_forwarded(const struct account *account,
+                                struct xml_node *el); /* what holds that; NULL: it is no copy */
+struct xml_node *copy_original(const struct account *account, struct xml_node *el);
 
 #endif

@@ -9,14 +9,6 @@
 #include "im/quiet.h"
 #include "im/router.h"
 
-/* Our own server wrote it: limits were checked where it came in. */
-static struct xml_node *parse_own(struct arena *arena, struct str bytes) {
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
-    struct xml_node *el;
-    return xml_parse(arena, bytes, &scope, &limits, &el) == XML_OK ? el : NULL;
-}
-
 static char *text_add(char *at, struct str s) {
     if (s.len) memcpy(at, s.p, s.len);
     return at + s.len;
@@ -42,9 +34,16 @@ struct msg_stanza *crossing_new(const struct stanza *s, struct jid to) {
 
 struct msg_stanza *crossing_of_bytes(struct arena *arena, struct str bytes, struct jid to) {
     struct stanza stanza;
-    struct xml_node *el = parse_own(arena, bytes);
+    struct xml_node *el = xml_parse_own(arena, bytes);
     if (!el || stanza_read(arena, el, &stanza) != STANZA_ERR_NONE) return NULL;
     return crossing_new(&stanza, to);
+}
+
+void crossing_add(struct msg_stanza *m, struct str child) {
+    struct wire *without = m->wire;
+    m->wire = wire_with_child(without, child);
+    m->msg.bytes += (uint32_t)child.len;
+    wire_unref(&without);
 }
 
 void crossing_free(struct msg_stanza **m) {
@@ -69,9 +68,12 @@ void crossing_open(struct turn *turn, struct msg_stanza *m, struct account *acco
                          .origin = m->origin,
                          .kept = m->kept,
                          .offline = m->offline,
+                         .row_flags = m->row_flags,
+                         .passing = m->passing,
                          .sender_account = m->sender_account,
                          .out_sequence = m->out_sequence,
                          .origin_hash = m->origin_hash,
+                         .about_hash = m->about_hash,
                          .owed = m->owed};
     out->stanza.kind = (enum stanza_kind)m->kind;
     out->stanza.type = (enum stanza_type)m->type;
@@ -80,7 +82,7 @@ void crossing_open(struct turn *turn, struct msg_stanza *m, struct account *acco
     if (m->has_id) out->stanza.id = str_of(m->text + m->to_len + m->from_len, m->id_len);
     out->target = router_target(out->im, out->stanza.to, out->stanza.from);
     if (!is_looked_into(out)) return;
-    out->stanza.el = parse_own(turn->arena, str_of(m->wire->bytes, m->wire->len));
+    out->stanza.el = xml_parse_own(turn->arena, str_of(m->wire->bytes, m->wire->len));
     CHECK(out->stanza.el != NULL);
     if (m->kind == STANZA_IQ && m->type != IQ_ERROR) out->stanza.payload = xml_first_element(out->stanza.el);
 }

@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "im/archive.h"
+#include "im/copy.h"
 #include "im/handover.h"
 #include "im/quiet.h"
 #include "im/router.h"
@@ -21,27 +22,48 @@ void delay_add(struct turn *turn, struct xml_node *el, struct str from, int64_t 
 
 struct wire *deliver_stamped(struct turn *turn, const struct account *a, struct wire *wire, int64_t sequence) {
     if (!sequence) return wire_ref(wire);
-    struct xml_node *id = xml_new(turn->arena, NS_SID, STR("stanza-id"));
-    xml_set(turn->arena, id, STR("by"), account_bare(a));
-    xml_set(turn->arena, id, STR("id"), archive_id(turn, a, sequence));
-    return wire_with_child(wire, xml_string(turn->arena, id, STR_NONE));
+    /* Of each message, so it is written without a tree: nothing in a bare address has to be escaped (RFC 7622 3.3.1). */
+    struct str id = ARENA_CONCAT(turn->arena, STR("<stanza-id xmlns='"), NS_SID, STR("' by='"), account_bare(a),
+                                 STR("' id='"), archive_id(turn, a, sequence), STR("'/>"));
+    return wire_with_child(wire, id);
+}
+
+/* Of the server's own; what others say of their delays is their business. */
+static bool has_delay(const struct xml_node *el, struct str domain) {
+    for (const struct xml_node *c = xml_first_element(el); c; c = xml_next_element(c)) {
+        if (xml_is(c, NS_DELAY, STR("delay")) && str_eq(xml_attr(c, STR("from")), domain)) return true;
+    }
+    return false;
+}
+
+static struct xml_node *wire_parse(struct turn *turn, const struct wire *wire, struct str to) {
+    struct buf bytes = BUF_INIT;
+    wire_write(wire, to, &bytes);
+    struct str copy = arena_dup(turn->arena, buf_str(&bytes));
+    buf_free(&bytes);
+    return xml_parse_own(turn->arena, copy);
+}
+
+struct wire *deliver_late(struct turn *turn, const struct account *a, const struct wire *wire, int64_t time_us) {
+    if (!str_starts(str_of(wire->bytes, wire->len), STR("<message"))) return NULL;
+    struct xml_node *el = wire_parse(turn, wire, STR_NONE);
+    struct xml_node *forwarded = el ? copy_forwarded(a, el) : NULL, *stamped = forwarded ? forwarded : el;
+    if (!el || has_delay(stamped, server_domain(a->im))) return NULL;
+    delay_add(turn, stamped, server_domain(a->im), time_us);
+    return wire_from(el);
 }
 
 struct wire *deliver_wire(struct walk *walk) {
-    return deliver_stamped(walk->turn, walk->account, walk->crossing->wire, walk->in_sequence);
+    return deliver_stamped(walk->turn, walk->account, walk->crossing->wire, walk->hidden ? 0 : walk->in_sequence);
 }
 
 void deliver_to(struct turn *turn, struct session *s, struct wire *wire, int64_t sequence) {
     struct account *a = s->account;
-    if (a->flooder == s && sequence) {
-        if (sequence <= a->flood_at) {
-            handover_wait(a, sequence); /* older than where the flood is: it comes back to it */
-        } else {
-            a->flood_missed = true;
-        }
-        return;
+    if (sequence && handover_flood_is_to(a, s)) {
+        handover_owe(a, sequence);
+    } else {
+        session_send(turn, s, wire, sequence);
     }
-    session_send(turn, s, wire, sequence);
 }
 
 bool deliver_reaches(const struct session *s) {
@@ -86,15 +108,10 @@ static void deliver_bounce(struct turn *turn, const struct stanza *stanza) {
 void deliver_again(struct turn *turn, struct account *a, struct str full, const struct outbox_item *item, bool lost) {
     if (!item->request && !(item->sequence && lost)) return;
     int64_t sequence = item->sequence;
-    struct buf bytes = BUF_INIT;
-    wire_write(item->wire, full, &bytes);
-    struct str copy = arena_dup(turn->arena, buf_str(&bytes));
-    buf_free(&bytes);
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_node *el;
     struct stanza stanza;
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX}; /* ours: checked where it came in */
-    if (xml_parse(turn->arena, copy, &scope, &limits, &el) != XML_OK) return;
+    struct xml_node *el = wire_parse(turn, item->wire, full);
+    if (!el) return;
+    el = copy_original(a, el);
     if (stanza_read(turn->arena, el, &stanza) != STANZA_ERR_NONE) return;
     if (item->request) {
         deliver_bounce(turn, &stanza);

@@ -85,6 +85,14 @@ const struct iq_handler *feature_iq_handler(enum stanza_type type, enum target t
     return NULL;
 }
 
+enum stanza_error feature_refusal_of_nobody(const struct stanza *request) {
+    for (const struct feature *const *f = features; request->payload && *f; f++) {
+        if ((*f)->forbids && (*f)->forbids(request)) return STANZA_ERR_FORBIDDEN;
+        if ((*f)->hides && (*f)->hides(request)) return STANZA_ERR_ITEM_NOT_FOUND;
+    }
+    return STANZA_ERR_SERVICE_UNAVAILABLE;
+}
+
 void features_write_markdown(struct buf *out) {
     BUF_ADD_LIT(out, "| feature | specification | version | what Confab does |\n|---|---|---|---|\n");
     for (const struct feature *const *f = features; *f; f++) {

@@ -25,7 +25,11 @@ struct feature {
     const struct str *disco;         /* features of the server, ended by STR_NONE; NULL: none */
     const struct str *disco_account; /* features of accounts (bare addresses) */
     const struct iq_handler *iq;     /* ended by ns STR_NONE; NULL: none */
-    const struct hook *hooks;        /* ended by run NULL; NULL: none */
+    /* Requests that an account refuses strangers as `forbidden`, and nobody does so too. NULL: none. */
+    bool (*forbids)(const struct stanza *request);
+    /* Requests that an account answers with item-not-found when it has nothing, and nobody does so too. NULL: none. */
+    bool (*hides)(const struct stanza *request);
+    const struct hook *hooks;                                      /* ended by run NULL; NULL: none */
     void (*disco_form)(struct walk *walk, struct xml_node *query); /* adds a form to the server's answer; NULL: none */
     /* Events that are not stanzas. Any may be NULL. */
     void (*session_bound)(struct turn *turn, struct session *session);
@@ -52,6 +56,8 @@ void grid_print(struct buf *out);
 /* docs/protocol.md from the tables. */
 void features_write_markdown(struct buf *out);
 
+/* What an account that does not exist answers. */
+enum stanza_error feature_refusal_of_nobody(const struct stanza *request);
 const struct iq_handler *feature_iq_handler(enum stanza_type type, enum target target, const struct xml_node *payload);
 
 #endif

@@ -4,6 +4,15 @@
  */
 #include "im/handover.h"
 
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "im/prefs.h"
+#include "im/outbox.h"
+#include "im/session.h"
+
+enum { OWED_MAX = 20000 };
+
 void handover_begin(struct account *a, int64_t sequence) {
     if (sequence <= a->offline_mark) return; /* known to have arrived somewhere already */
     struct ordered_item *h = ordered_find(&a->handovers, sequence);
@@ -14,7 +23,7 @@ void handover_begin(struct account *a, int64_t sequence) {
 /* The mark follows the acknowledged head. */
 void handover_advance(struct turn *turn, struct account *a) {
     int64_t limit = a->waiting_from ? a->waiting_from - 1 : INT64_MAX;
-    if (a->flooder && a->flood_at < limit) limit = a->flood_at;
+    if (a->flood && a->flood->at < limit) limit = a->flood->at;
     for (const struct ordered_item *h; (h = ordered_first(&a->handovers));) {
         if (!h->done || h->key > limit) return;
         account_mark(turn, a, h->key);
@@ -38,8 +47,8 @@ bool handover_failed(struct account *a, int64_t sequence) {
 }
 
 bool handover_all(struct turn *turn, struct account *a) {
-    /* Where archives do not hold everything, they cannot stand in for the hand-over. */
-    if (a->im->server->options.archive_default != ARCHIVE_ALWAYS) return false;
+    /* An archive that does not hold everything cannot stand in for the hand-over. */
+    if (!prefs_want_all(a) || a->hidden_newest > a->offline_mark) return false;
     ordered_free(&a->handovers);
     a->waiting_from = 0;
     account_mark(turn, a, a->last_sequence);
@@ -53,4 +62,64 @@ bool handover_is_held(const struct account *a, int64_t sequence) {
 
 void handover_wait(struct account *a, int64_t sequence) {
     if (a->waiting_from == 0 || sequence < a->waiting_from) a->waiting_from = sequence;
+}
+
+void handover_waits_no_more(struct account *a, int64_t sequence) {
+    if (a->waiting_from == sequence) a->waiting_from = 0;
+}
+
+/* --- the flood, and what is owed to whom it is for --- */
+
+void handover_flood_begins(struct account *a, struct session *to, int64_t at) {
+    CHECK(!a->flood);
+    a->flood = calloc(1, sizeof *a->flood);
+    CHECK(a->flood != NULL);
+    a->flood->to = to;
+    a->flood->at = at;
+}
+
+bool handover_flood_is_to(const struct account *a, const struct session *s) {
+    return a->flood && a->flood->to == s;
+}
+
+void handover_owe(struct account *a, int64_t sequence) {
+    struct handover_flood *f = a->flood;
+    struct ordered_item *owed = ordered_find(&f->owed, sequence);
+    if (!owed) owed = ordered_add(&f->owed, sequence);
+    owed->done = false;
+    owed->holders = sequence <= f->at; /* given back by another session: the flood has passed it and comes again */
+    if (ordered_count(&f->owed) > OWED_MAX) outbox_overflow(f->to); /* it reads nothing */
+}
+
+bool handover_pay(struct account *a, int64_t sequence) {
+    struct ordered_item *owed = a->flood ? ordered_find(&a->flood->owed, sequence) : NULL;
+    if (!owed || owed->done) return false;
+    owed->done = true;
+    ordered_pop_done(&a->flood->owed);
+    return true;
+}
+
+int64_t handover_owed(const struct account *a) {
+    const struct ordered_item *first = a->flood ? ordered_first(&a->flood->owed) : NULL;
+    return first ? first->key : 0;
+}
+
+void handover_paid_to(struct account *a, int64_t sequence) {
+    struct ordered *all = &a->flood->owed;
+    struct ordered_item *owed = ordered_first(all);
+    for (uint32_t n = ordered_count(all); n > 0 && owed->key <= sequence; n--, owed++) {
+        owed->done |= owed->holders == 0;
+        owed->holders = 0;
+    }
+    ordered_pop_done(all);
+}
+
+void handover_flood_ends(struct account *a, int64_t unread) {
+    int64_t owed = handover_owed(a);
+    if (owed) handover_wait(a, owed);
+    if (unread) handover_wait(a, unread);
+    if (!a->flood) return;
+    ordered_free(&a->flood->owed);
+    free(a->flood);
+    a->flood = NULL;
 }

@@ -21,7 +21,29 @@ void handover_advance(struct turn *turn, struct account *account);
 bool handover_is_held(const struct account *account, int64_t sequence);
 /* Nobody has it: it waits for a client that is given what it missed. */
 void handover_wait(struct account *account, int64_t sequence);
-/* A client that reads archives has come: everything up to now is its own business. False: not on this server, whose archives are not complete. */
+/* Of the newest: somebody has it on the way after all. */
+void handover_waits_no_more(struct account *account, int64_t sequence);
+/*
+ * account.flood: while a client is given what it missed, what comes for it waits in the archive. It is owed: whatever other devices
+ * acknowledge or read meanwhile, it is written when the flood reaches it.
+ */
+struct handover_flood {
+    struct session *to;
+    int64_t at;          /* how far it has come; the mark cannot pass this meanwhile */
+    struct ordered owed; /* what came for it meanwhile, by sequence */
+};
+/* There is none; it has come to `at`. */
+void handover_flood_begins(struct account *account, struct session *to, int64_t at);
+bool handover_flood_is_to(const struct account *account, const struct session *session);
+void handover_owe(struct account *account, int64_t sequence);
+/* True: it was owed, and now is not any more. */
+bool handover_pay(struct account *account, int64_t sequence);
+int64_t handover_owed(const struct account *account); /* the oldest; 0: none */
+/* The archive has been read so far: what was owed there is paid, or gone; but for what came when it had been passed. */
+void handover_paid_to(struct account *account, int64_t sequence);
+/* The flood is over. What is owed waits for the next one, and what it has not read: from `unread` on (0: it has read all). */
+void handover_flood_ends(struct account *account, int64_t unread);
+/* A client that reads archives has come: everything up to now is its own business. False: not so, its archive does not hold everything. */
 bool handover_all(struct turn *turn, struct account *account);
 
 #endif

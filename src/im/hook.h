@@ -71,10 +71,14 @@ struct walk {
     /* What the archive service found out (im/archive.h). */
     bool kept;              /* goes into archives */
     bool offline;           /* and is handed over later if nobody is there */
+    uint8_t row_flags;      /* of its rows: ARCHIVE_COUNTS, ARCHIVE_MARKER; or ARCHIVE_ON_THE_WAY (store/archive.h) */
+    bool passing;           /* but for its delivery alone: its sender wants no lasting record */
+    bool hidden;            /* IN: so it is, or the recipient's archive does not want it: it has no id there */
     int64_t sender_account; /* the sender's account number; 0: not a local account */
     int64_t out_sequence;   /* of its row in the sender's archive; 0: none */
     int64_t in_sequence;    /* of its row in the recipient's; 0: none */
     uint64_t origin_hash;   /* of its origin-id; 0: none */
+    uint64_t about_hash;    /* of the id that it corrects or retracts, made in the same way; 0: none */
     int64_t owed;           /* id of the owed row that this settles; 0: none */
 };
 

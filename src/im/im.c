@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "im/account.h"
+#include "im/caps.h"
 #include "im/debt.h"
 #include "im/router.h"
 #include "im/session.h"
@@ -36,6 +37,7 @@ struct im *im_new(struct server *server, struct shard *shard) {
     shard->box.waiting.high = (uint64_t)server->options.shard_waiting;
     shard->hub->relieved = streams_relieved;
     im->ids = block_cipher_new(server->id_key);
+    im->caps = caps_new(im);
     im->sweep.fire = accounts_sweep;
     shard->im = im;
     loop_timer_set(shard->loop, &im->sweep, loop_now_ms(shard->loop) + 1000);
@@ -67,6 +69,7 @@ void im_free(struct im **im) {
     if (!*im) return;
     accounts_free(*im);
     debts_free(*im);
+    caps_free(&(*im)->caps);
     buf_free(&(*im)->scratch);
     block_cipher_free(&(*im)->ids);
     free((*im)->sessions);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/map.h"
+#include "im/acks.h"
 #include "im/options.h"
 #include "shard/shard.h"
 #include "store/store.h"
@@ -26,10 +27,17 @@ struct server {
     struct store *store;
     uint8_t id_key[16];      /* of archive ids */
     uint8_t salt_secret[16]; /* of the salts of nobody */
+    uint8_t token_key[32];   /* tokens are derived from it (xmpp/ht.h) */
     struct xml_limits limits, limits_unauthenticated;
     int64_t started_us;
-    struct media *media;                               /* uploaded files (im/media.h) */
-    struct removal *removal;                           /* of archives (im/removal.h) */
+    struct media *media;         /* uploaded files (im/media.h) */
+    struct removal *removal;     /* of archives (im/removal.h) */
+    struct retention *retention; /* of messages (im/retention.h) */
+    struct search *search;       /* store/search.h */
+    struct searching *searching; /* im/search.h */
+    atomic_int_fast64_t archive_gone_us;
+    atomic_bool importing;                             /* admin/transfer.c */
+    atomic_uint exports;                               /* under way to their owners (front/export.c) */
     atomic_uint_fast64_t connections, unauthenticated; /* now, of all gates */
     void *front;                                       /* struct front (front/front.h) */
 };
@@ -72,6 +80,8 @@ struct im {
     uint32_t session_cap, session_free; /* free list through indices */
     uint32_t session_count;
     struct block_cipher *ids;
+    struct acks acks;
+    struct caps *caps;  /* im/caps.h */
     struct buf scratch; /* a stanza on its way to a client: one copy, no allocation */
     /* Counted for stats and metrics. */
     uint64_t stanzas_in, stanzas_out, messages_kept, messages_delivered, logins, resumes;

@@ -11,6 +11,7 @@
 #include "base/codec.h"
 #include "base/err.h"
 #include "im/account.h"
+#include "im/caps.h"
 #include "im/feature.h"
 #include "im/router.h"
 #include "im/session.h"
@@ -90,16 +91,26 @@ static void later_stanza(struct iq_later *l, struct stanza *out) {
     out->id = str_of(l->text + l->from_len + l->to_len, l->id_len);
 }
 
-static void later_send(struct turn *turn, struct iq_later **later, struct xml_node *el) {
+/* `child`: bytes at its end; empty: none. */
+static void later_send_with(struct turn *turn, struct iq_later **later, struct xml_node *el, struct str child) {
     struct iq_later *l = *later;
     *later = NULL;
+    struct session *s = l->remote ? NULL : session_at(im_of(turn), l->session, l->session_gen);
     if (l->remote) {
-        router_send(turn, el, jid_trusted(str_of(l->text, l->from_len)));
-    } else {
-        struct session *s = session_at(im_of(turn), l->session, l->session_gen);
-        if (s) session_send_node(turn, s, el);
+        router_send_with(turn, el, jid_trusted(str_of(l->text, l->from_len)), child);
+    } else if (s && !str_some(child)) {
+        session_send_node(turn, s, el);
+    } else if (s) {
+        struct wire *empty = wire_from(el), *wire = wire_with_child(empty, child);
+        session_send(turn, s, wire, 0);
+        wire_unref(&empty);
+        wire_unref(&wire);
     }
     free(l);
+}
+
+static void later_send(struct turn *turn, struct iq_later **later, struct xml_node *el) {
+    later_send_with(turn, later, el, STR_NONE);
 }
 
 void iq_later_answer(struct turn *turn, struct iq_later **later, struct xml_node *payload) {
@@ -108,6 +119,12 @@ void iq_later_answer(struct turn *turn, struct iq_later **later, struct xml_node
     struct xml_node *result = iq_result(turn->arena, &stanza);
     if (payload) xml_append(result, payload);
     later_send(turn, later, result);
+}
+
+void iq_later_answer_bytes(struct turn *turn, struct iq_later **later, struct str payload) {
+    struct stanza stanza;
+    later_stanza(*later, &stanza);
+    later_send_with(turn, later, iq_result(turn->arena, &stanza), payload);
 }
 
 void iq_later_refuse_with(struct turn *turn, struct iq_later **later, enum stanza_error error, struct str text,
@@ -160,12 +177,13 @@ void iq_ping(struct turn *turn, struct session *s) {
     xml_set(turn->arena, iq, STR("id"), ping_id(turn, s));
     xml_set(turn->arena, iq, STR("from"), server_domain(im_of(turn)));
     xml_add(turn->arena, iq, NS_PING, STR("ping"));
-    s->unproven_asked = s->unproven_count;
+    session_asked_proof(s);
     session_send_node(turn, s, iq);
 }
 
 bool iq_on_answer(struct walk *walk) {
     struct session *s = walk->session;
+    if (caps_on_answer(walk)) return true;
     if (!s || !str_eq(walk->stanza.id, ping_id(walk->turn, s))) return false;
     if (s->stream) s->stream->asked = false;
     session_proven(walk->turn, s);

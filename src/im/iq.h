@@ -17,6 +17,8 @@ void iq_refuse(struct walk *walk, enum stanza_error error, struct str text);
 struct iq_later;
 struct iq_later *iq_defer(struct walk *walk);
 void iq_later_answer(struct turn *turn, struct iq_later **later, struct xml_node *payload);
+/* The same with a payload that is bytes, which name their namespace. */
+void iq_later_answer_bytes(struct turn *turn, struct iq_later **later, struct str payload);
 void iq_later_refuse(struct turn *turn, struct iq_later **later, enum stanza_error error, struct str text);
 /* With one more element inside <error/>. */
 void iq_later_refuse_with(struct turn *turn, struct iq_later **later, enum stanza_error error, struct str text,

@@ -214,6 +214,10 @@ static struct str base_url(const struct server *server, struct arena *arena, str
     return ARENA_CONCAT(arena, STR("http://"), o->domain, port_part(o->http, STR("80")));
 }
 
+struct str media_base_url(const struct server *server, struct arena *arena) {
+    return base_url(server, arena, server->options.upload_url);
+}
+
 struct str media_put_url(const struct server *server, struct arena *arena, struct str secret, struct str name) {
     return ARENA_CONCAT(arena, base_url(server, arena, server->options.upload_url), STR("/upload/"), secret, STR("/"),
                         media_percent_encode(arena, name));

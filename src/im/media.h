@@ -43,6 +43,8 @@ void media_removed(struct turn *turn, struct media *media);
 
 /* This server listens to HTTP at all. */
 bool media_is_served(const struct options *options);
+/* Of this server's HTTP, without a slash at its end. */
+struct str media_base_url(const struct server *server, struct arena *arena);
 /* The addresses of a slot. name: any text; it is percent-encoded. */
 struct str media_put_url(const struct server *server, struct arena *arena, struct str secret, struct str name);
 struct str media_get_url(const struct server *server, struct arena *arena, struct str get_id, struct str name);

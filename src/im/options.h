@@ -25,11 +25,12 @@ struct options {
     /* [tls] */
     struct str certificate, key;
     /* [auth] */
-    int64_t plaintext, registration, iterations;
+    int64_t plaintext, registration, iterations, token_ms, client_ms;
     bool sasl_plain;
     struct str reserved;
     /* [archive] */
-    int64_t archive_default;
+    int64_t archive_default, keep_ms;
+    bool search_index;
     /* [media] */
     struct str public_url, upload_url, media_types;
     bool sign;
@@ -40,13 +41,15 @@ struct options {
     int64_t unauthenticated_ms, idle_ping_ms, dead_ms;
     int64_t connections, connections_per_address, connections_per_prefix, unauthenticated;
     int64_t bytes_per_s, bytes_burst, stanzas_per_s, stanzas_burst;
-    int64_t roster_items, blocked_items, requests, resources, offline_page;
-    int64_t sm_queue, sm_queue_bytes, sm_account, sm_account_bytes, sm_resume_ms;
+    int64_t roster_items, roster_bytes, blocked_items, requests, resources, offline_page;
+    int64_t sm_queue, sm_queue_bytes, sm_account, sm_account_bytes, sm_resume_ms, acks_busy;
     int64_t output_high, output_max;
     int64_t store_waiting, shard_waiting, session_waiting;
-    int64_t directed, mam_page;
+    int64_t clients, directed, mam_page, inbox_page, archive_listed;
     int64_t failures_per_minute, registrations_per_hour, registrations_total_per_hour;
     int64_t idle_accounts_ms;
+    int64_t vcard_bytes, private_bytes, private_items;
+    int64_t pep_nodes, pep_items, pep_item_bytes, pep_bytes, pep_people;
     int64_t file_bytes, profile_bytes, media_quota, slots_per_hour, slot_ms, file_age_ms, disk_reserve;
     /* [debug] */
     bool relay;

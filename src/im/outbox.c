@@ -8,9 +8,10 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "im/deliver.h"
 #include "im/session.h"
 
-enum { CAP_MIN = 8, ASK_EVERY = 64 /* of many that are written one behind the other */ };
+enum { CAP_MIN = 4, ASK_EVERY = 64 /* of many that are written one behind the other */ };
 
 static const struct options *options_of(const struct session *s) {
     return &s->account->im->server->options;
@@ -18,8 +19,7 @@ static const struct options *options_of(const struct session *s) {
 
 /* --- bounds --- */
 
-/* Ends when the turn does: what it has not acknowledged waits in the archive, or goes elsewhere. */
-static void session_overflow(struct session *s) {
+void outbox_overflow(struct session *s) {
     s->overflowed = true;
     session_defer(s);
 }
@@ -50,7 +50,7 @@ static void account_bound(struct account *a) {
         if (!(s = largest_of(a))) return;
         count -= s->outbox.count;
         bytes -= s->outbox.bytes;
-        session_overflow(s);
+        outbox_overflow(s);
     }
 }
 
@@ -59,7 +59,7 @@ static void session_bound(struct session *s) {
     /* Without stream management only what the socket does not take waits here. */
     bool is_over =
         s->sm ? s->outbox.count > o->sm_queue || s->outbox.bytes > o->sm_queue_bytes : s->outbox.bytes > o->output_max;
-    if (is_over) session_overflow(s);
+    if (is_over) outbox_overflow(s);
     account_bound(s->account);
 }
 
@@ -87,7 +87,8 @@ void outbox_add(struct session *s, struct wire *wire, int64_t sequence) {
     struct outbox *box = &s->outbox;
     if (box->count == box->cap) ring_grow(box);
     box->count++;
-    *outbox_at(box, box->count - 1) = (struct outbox_item){wire_ref(wire), sequence, 0};
+    *outbox_at(box, box->count - 1) =
+        (struct outbox_item){wire_ref(wire), sequence, 0, shard_turn(s->account->im->shard)->now_ms};
     box->bytes += wire->len;
     box->unwritten_bytes += wire->len;
     s->account->outbox_count++;
@@ -109,7 +110,8 @@ void outbox_drop(struct session *s) {
     wire_unref(&item->wire);
     box->head = (box->head + 1) % box->cap;
     box->count--;
-    if (box->count > 0 || box->cap == CAP_MIN) return;
+    /* With stream management there is always something on its way; without it a ring would lie idle with its session. */
+    if (box->count > 0 || (s->sm && box->cap == CAP_MIN)) return;
     free(box->items); /* a burst is over: its memory goes */
     *box = (struct outbox){0};
 }
@@ -132,12 +134,21 @@ void outbox_free(struct outbox *box) {
 
 /* --- writing --- */
 
+/* A message that came before this connection was there, with its time (XEP-0203); NULL: it needs none. */
+static struct wire *outbox_late(struct turn *turn, const struct session *s, const struct outbox_item *item) {
+    if (!s->stream || item->added_ms >= s->stream->since_ms) return NULL;
+    int64_t then_us = turn->wall_us - (turn->now_ms - item->added_ms) * 1000;
+    return deliver_late(turn, s->account, item->wire, item->sequence ? item->sequence : then_us);
+}
+
 void outbox_write_next(struct turn *turn, struct session *s) {
     struct outbox *box = &s->outbox;
     const struct outbox_item *item = outbox_at(box, box->written);
     box->unwritten_bytes -= item->wire->len;
     box->written++;
-    session_write(turn, s, item->wire);
+    struct wire *late = outbox_late(turn, s, item);
+    session_write(turn, s, late ? late : item->wire);
+    wire_unref(&late);
     if (s->sm) return;
     session_wrote(s, item->sequence);
     outbox_drop(s);

@@ -19,6 +19,7 @@ struct outbox_item {
     struct wire *wire;
     int64_t sequence; /* of the archive row that it hands over; 0: none */
     uint64_t request; /* a request that somebody waits to have answered: its name; 0: none */
+    int64_t added_ms; /* monotonic */
 };
 
 /* Zeroed is empty. The first `written` are out on the session's connection and wait for their acknowledgement. */
@@ -50,5 +51,8 @@ void outbox_discount(struct session *session);
 void outbox_free(struct outbox *box); /* leaves an empty one */
 /* More than half of what the session or its account may have waiting waits. */
 bool outbox_is_filling(const struct session *session);
+
+/* Too much waits for its client: it ends when the turn does. What it has not acknowledged waits in the archive, or goes elsewhere. */
+void outbox_overflow(struct session *session);
 
 #endif

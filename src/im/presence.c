@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "im/caps.h"
 #include "im/deliver.h"
+#include "im/lasts.h"
 #include "im/router.h"
 #include "im/session.h"
 #include "store/roster.h"
@@ -157,6 +159,10 @@ void presence_ask_one(struct turn *turn, struct account *a, struct jid contact) 
     fan_begin(fan, turn, FAN_PROBE, account_jid(a), NULL);
     fan_add(fan, jid_bare(contact));
     fan_end(fan);
+    LIST_EACH (&a->sessions, at, after) { /* and what it has published */
+        struct session *s = CONTAINER_OF(at, struct session, in_account);
+        if (session_is_available(s)) lasts_begin(turn, s, caps_wanted(s), jid_bare_str(contact));
+    }
 }
 
 /* Those who see the session by subscription have been told otherwise. */
@@ -202,6 +208,7 @@ void presence_leave(struct turn *turn, struct session *s, const struct xml_node 
     presence_undirect(turn, s, wire);
     if (session_is_available(s)) {
         wire_unref(&s->presence);
+        caps_forget(turn, s);
         presence_broadcast(turn, s, wire);
         session_send(turn, s, wire, 0); /* section 4.5.2: also to the one that said so */
     }

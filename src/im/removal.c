@@ -5,30 +5,49 @@
 #include "im/removal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "im/media.h"
 #include "store/accounts.h"
 
-enum { PIECE_ROWS = 200, NEXT_MS = 10, AGAIN_MS = 60000 };
+enum { PIECE_ROWS = 200, NEXT_MS = 10, AGAIN_MS = 60000, LATE_MAX = 64 };
 
+/*
+ * What an account sent just before may still be on its way to other homes, which store it with its sender's place: a minute after it has left, it is
+ * looked at once more.
+ */
 struct removal {
     struct server *server;
     struct loop_timer timer;
     bool at_work;
+    int64_t late[LATE_MAX]; /* accounts that have left since the last look */
+    unsigned late_count;
+    bool looks_late; /* at the next piece: nothing has happened for a while */
 };
 
 struct piece {
     struct store_job job;
     struct removal *removal;
-    int64_t account;
+    int64_t account; /* 0: none is leaving */
+    int64_t late[LATE_MAX];
+    unsigned late_count;
 };
 
 /* Writer. */
 static int piece_run(struct db *db, struct store_job *job) {
     struct piece *p = (struct piece *)job;
-    int err = accounts_leaving(db, &p->account);
+    int err = 0;
+    for (unsigned i = 0; !err && i < p->late_count; i++) err = accounts_clear(db, p->late[i], PIECE_ROWS);
+    if (!err) err = accounts_leaving(db, &p->account);
     return err || p->account == 0 ? err : accounts_clear(db, p->account, PIECE_ROWS);
+}
+
+static void late_note(struct removal *removal, int64_t account) {
+    unsigned count = removal->late_count;
+    bool is_known = count && removal->late[count - 1] == account; /* its pieces come in a row */
+    if (!is_known && count < LATE_MAX) removal->late[removal->late_count++] = account;
 }
 
 static void piece_done(struct turn *turn, struct store_job *job) {
@@ -36,8 +55,12 @@ static void piece_done(struct turn *turn, struct store_job *job) {
     struct removal *removal = p->removal;
     removal->at_work = false;
     if (job->result) LOG(LOG_ERROR, "archive-not-removed", F_INT("account", p->account), F_ERR("error", job->result));
-    if (job->result || p->account)
-        loop_timer_set(turn->shard->loop, &removal->timer, turn->now_ms + (job->result ? AGAIN_MS : NEXT_MS));
+    if (p->account) late_note(removal, p->account);
+    if (p->account) media_removed(turn, removal->server->media);
+    bool waits = job->result || !p->account;
+    if (p->account || job->result || removal->late_count)
+        loop_timer_set(turn->shard->loop, &removal->timer, turn->now_ms + (waits ? AGAIN_MS : NEXT_MS));
+    removal->looks_late = waits;
     free(p);
 }
 
@@ -48,6 +71,11 @@ static void on_time(struct loop_timer *timer, int64_t now_ms) {
     if (removal->at_work || im_of(turn)->stopping) return;
     struct piece *p = msg_new(MSG_STORE_DONE, sizeof *p, 0);
     p->removal = removal;
+    if (removal->looks_late) {
+        memcpy(p->late, removal->late, sizeof p->late);
+        p->late_count = removal->late_count;
+        removal->late_count = 0;
+    }
     p->job.kind = STORE_WRITE;
     p->job.run = piece_run;
     p->job.done = piece_done;
@@ -58,6 +86,7 @@ static void on_time(struct loop_timer *timer, int64_t now_ms) {
 static void on_begin(struct turn *turn, struct msg_call *call) {
     free(call);
     struct removal *removal = ((struct server *)turn->shard->hub->server)->removal;
+    removal->looks_late = false;
     if (!removal->at_work) loop_timer_set(turn->shard->loop, &removal->timer, turn->now_ms + NEXT_MS);
 }
 

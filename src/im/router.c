@@ -18,6 +18,8 @@
 #include "im/feature.h"
 #include "im/iq.h"
 #include "im/presence.h"
+#include "im/probe.h"
+#include "im/pubsub.h"
 #include "im/session.h"
 #include "store/roster.h"
 #include "xml/writer.h"
@@ -86,14 +88,20 @@ void router_send_owed(struct turn *turn, struct str stanza, struct jid to, int64
     router_post(turn, m, to);
 }
 
-void router_send(struct turn *turn, const struct xml_node *el, struct jid to) {
+void router_send_with(struct turn *turn, const struct xml_node *el, struct jid to, struct str child) {
     struct stanza stanza;
     if (!router_reaches(turn, to)) return;
     if (stanza_read(turn->arena, el, &stanza) == STANZA_ERR_NONE) {
-        router_post(turn, crossing_new(&stanza, to), to);
+        struct msg_stanza *m = crossing_new(&stanza, to);
+        if (str_some(child)) crossing_add(m, child);
+        router_post(turn, m, to);
     } else {
         LOG(LOG_WARN, "stanza-unsound", F_STR("to", jid_str(to)));
     }
+}
+
+void router_send(struct turn *turn, const struct xml_node *el, struct jid to) {
+    router_send_with(turn, el, to, STR_NONE);
 }
 
 void router_answer(struct walk *walk, const struct xml_node *el) {
@@ -128,8 +136,11 @@ void router_forward(struct walk *walk) {
     m->sender_account = walk->sender_account;
     m->out_sequence = walk->out_sequence;
     m->origin_hash = walk->origin_hash;
+    m->about_hash = walk->about_hash;
     m->kept = walk->kept;
     m->offline = walk->offline;
+    m->row_flags = walk->row_flags;
+    m->passing = walk->passing;
     struct shard *home = router_post(turn, m, to);
     struct stream *stream = walk->session->stream;
     if (stream && shard_is_crowded(home, stream_is_modest(stream))) stream_crowd(stream);
@@ -277,7 +288,7 @@ static void on_transit(struct turn *turn, struct account *account, struct pendin
 static void router_nobody(struct walk *walk) {
     const struct stanza *s = &walk->stanza;
     if (s->kind != STANZA_PRESENCE) {
-        router_refuse(walk, STANZA_ERR_SERVICE_UNAVAILABLE, STR_NONE);
+        router_refuse(walk, feature_refusal_of_nobody(s), STR_NONE);
     } else if (s->type == PRESENCE_PROBE) {
         struct xml_node *el = xml_new(walk->turn->arena, NS_CLIENT, STR("presence"));
         xml_set(walk->turn->arena, el, STR("type"), STR("unsubscribed"));
@@ -410,14 +421,17 @@ bool fan_end(struct fan *fan) {
     for (uint16_t i = 0; i < hub->shard_count; i++) {
         struct str targets = buf_str(&fan->shards[i].targets);
         if (fan->shards[i].count == 0) continue;
-        struct msg_fan *m = msg_new(MSG_FAN, sizeof *m + from.len + targets.len, 0);
+        size_t head = from.len + fan->about.len;
+        struct msg_fan *m = msg_new(MSG_FAN, sizeof *m + head + targets.len, 0);
         m->kind = fan->kind;
         m->wire = fan->wire ? wire_ref(fan->wire) : NULL;
         m->from_len = (uint16_t)from.len;
         m->target_count = fan->shards[i].count;
-        m->text_len = (uint32_t)(from.len + targets.len);
+        m->about_len = (uint16_t)fan->about.len;
+        m->text_len = (uint32_t)(head + targets.len);
         memcpy(m->text, from.p, from.len);
-        memcpy(m->text + from.len, targets.p, targets.len);
+        if (fan->about.len) memcpy(m->text + from.len, fan->about.p, fan->about.len);
+        memcpy(m->text + head, targets.p, targets.len);
         m->msg.from = fan->turn->shard->index;
         buf_free(&fan->shards[i].targets);
         shard_post(hub->places[i], &m->msg);
@@ -437,17 +451,24 @@ static void fan_stanza(struct turn *turn, const struct wire *wire, struct str to
     router_on_stanza(turn, &m->msg);
 }
 
-static void fan_target(struct turn *turn, const struct msg_fan *m, struct jid from, struct str bare) {
+/* away: takes those who are asked and not in memory. */
+static void fan_target(struct turn *turn, const struct msg_fan *m, struct jid from, struct str bare, struct buf *away) {
     if (m->kind == FAN_TAKEN_BACK) {
         fan_stanza(turn, m->wire, bare);
         return;
     }
     struct account *a = account_find(im_of(turn), bare);
-    if (m->kind != FAN_PROBE) {
+    if (m->kind == FAN_NEWS) {
+        struct str about = str_of(m->text + m->from_len, m->about_len);
+        if (a && a->state == ACCOUNT_READY) pubsub_arrived(turn, a, from, about, m->wire);
+    } else if (m->kind != FAN_PROBE) {
         /* Who is not in memory has no sessions, and who is being loaded will ask. */
         if (a && a->state == ACCOUNT_READY) presence_arrived(turn, a, from, m->wire, m->kind == FAN_FAREWELL);
     } else if (a && a->state == ACCOUNT_READY && a->id) {
         presence_probed(turn, a, from);
+    } else if (!a) {
+        buf_add_str(away, bare);
+        buf_add_char(away, '\n');
     } else {
         struct xml_node *probe = xml_new(turn->arena, NS_CLIENT, STR("presence"));
         xml_set(turn->arena, probe, STR("type"), STR("probe"));
@@ -459,20 +480,25 @@ static void fan_target(struct turn *turn, const struct msg_fan *m, struct jid fr
 void router_on_fan(struct turn *turn, struct msg *msg) {
     struct msg_fan *m = (struct msg_fan *)msg;
     struct jid from = jid_trusted(str_of(m->text, m->from_len));
+    struct buf away = BUF_INIT;
     for (; m->target_count > 0; m->target_count--) {
         if (turn_is_long(turn)) {
+            probe_away(turn, from, buf_str(&away));
+            buf_free(&away);
             shard_hold(turn->shard, msg->bytes);
             shard_again(turn->shard, msg, &msg->next);
             return;
         }
-        const char *at = m->text + m->from_len + m->done_len;
+        const char *at = m->text + m->from_len + m->about_len + m->done_len;
         uint16_t len;
         memcpy(&len, at, sizeof len);
         struct arena_mark mark = arena_mark(turn->arena);
-        fan_target(turn, m, from, str_of(at + sizeof len, len));
+        fan_target(turn, m, from, str_of(at + sizeof len, len), &away);
         arena_release(turn->arena, mark);
         m->done_len += (uint32_t)sizeof len + len;
     }
+    probe_away(turn, from, buf_str(&away));
+    buf_free(&away);
     wire_unref(&m->wire);
     free(m);
 }

@@ -25,6 +25,7 @@ enum fan_kind {
     FAN_PRESENCE,
     FAN_FAREWELL, /* unavailable */
     FAN_PROBE,
+    FAN_NEWS,      /* an event of a node (im/pubsub.h): `about` */
     FAN_TAKEN_BACK /* unavailable to who was shown presence directly: a stanza like any other, also to full addresses */
 };
 
@@ -32,18 +33,21 @@ enum fan_kind {
 struct msg_fan {
     struct msg msg;
     enum fan_kind kind;
-    struct wire *wire; /* presence; NULL for a probe */
+    struct wire *wire; /* presence or event; NULL for a probe */
     uint16_t from_len; /* full or bare address of the sender */
+    uint16_t about_len;
     uint32_t target_count;
     uint32_t text_len;
     uint32_t done_len; /* of the targets: it is delivered in slices */
-    char text[];       /* from, then each target: two bytes of length, address */
+    char text[];       /* from, about, then each target: two bytes of length, address */
 };
 
 /* The out-chain for a stanza of a session; the stanza's fate is told to origin. `from` is stamped. */
 void router_out(struct turn *turn, struct session *session, const struct stanza *stanza, uint32_t number);
 /* A stanza that the server makes on behalf of an account (or itself), straight to the recipient's in-chain. */
 void router_send(struct turn *turn, const struct xml_node *el, struct jid to);
+/* The same with one more child at its end, as bytes that name their namespace (a result or a message, which is not looked into). */
+void router_send_with(struct turn *turn, const struct xml_node *el, struct jid to, struct str child);
 /* The same for an element that was serialised to be owed. */
 void router_send_owed(struct turn *turn, struct str stanza, struct jid to, int64_t owed);
 /* An answer (error, result) to whoever sent w's stanza: to the session itself in OUT, by way of its home in IN. */
@@ -62,6 +66,7 @@ struct fan {
     enum fan_kind kind;
     struct wire *wire; /* borrowed; NULL for probes */
     struct jid from;
+    struct str about; /* FAN_NEWS: the node, set after fan_begin; else nothing */
     struct {
         struct buf targets;
         uint32_t count;

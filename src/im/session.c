@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "im/acks.h"
 #include "im/copy.h"
 #include "im/deliver.h"
 #include "im/feature.h"
@@ -17,7 +18,6 @@
 #include "im/quiet.h"
 #include "im/router.h"
 #include "xml/writer.h"
-#include "xmpp/ns.h"
 
 /* --- handles --- */
 
@@ -107,10 +107,12 @@ struct session *session_new(struct turn *turn, struct account *account, struct s
 
 /* Was written without being counted, and nobody comes back who could tell whether it arrived. */
 static void session_unproven_lost(struct session *s) {
-    for (uint32_t i = 0; i < s->unproven_count; i++) {
-        if (handover_failed(s->account, s->unproven[i])) handover_wait(s->account, s->unproven[i]);
+    struct unproven *u = s->unproven;
+    for (uint32_t i = 0; u && i < u->count; i++) {
+        if (handover_failed(s->account, u->sequences[i])) handover_wait(s->account, u->sequences[i]);
     }
-    s->unproven_count = s->unproven_asked = 0;
+    free(u);
+    s->unproven = NULL;
 }
 
 /*
@@ -180,6 +182,7 @@ void session_end(struct turn *turn, struct session *s, enum stream_error error, 
     session_leave(turn, s);
     if (s->stream) {
         struct stream *stream = s->stream;
+        acks_tell_held(s);
         stream->session = NULL;
         s->stream = NULL;
         stream_close(turn, stream, error, text);
@@ -187,14 +190,12 @@ void session_end(struct turn *turn, struct session *s, enum stream_error error, 
     session_reroute(turn, s);
     sm_free(turn, s);
     outbox_free(&s->outbox);
-    if (a->flooder == s) {
-        a->flooder = NULL;
-        handover_wait(a, a->flood_at + 1); /* what it had not reached */
+    if (handover_flood_is_to(a, s)) {
+        handover_flood_ends(a, a->flood->at + 1);
         handover_advance(turn, a);
     }
     loop_undefer(turn->shard->loop, &s->acking);
     wire_unref(&s->presence);
-    free(s->unproven);
     quiet_forget(s);
     free(s);
     account_left(turn, a);
@@ -279,16 +280,6 @@ void session_discharge(struct session *s, uint32_t bytes) {
     if (s->stream && s->stream->choked) session_defer(s);
 }
 
-static void session_tell_handled(struct turn *turn, struct session *s) {
-    if (!s->stream || !s->sm) return;
-    uint32_t h = sm_handled(s);
-    if (h == s->sm->told) return;
-    s->sm->told = h;
-    struct xml_node *a = xml_new(turn->arena, NS_SM, STR("a"));
-    xml_set(turn->arena, a, STR("h"), arena_printf(turn->arena, "%u", h));
-    stream_write(turn, s->stream, a);
-}
-
 static void on_acking(struct loop_deferred *deferred) {
     struct session *s = CONTAINER_OF(deferred, struct session, acking);
     struct turn *turn = shard_turn(s->account->im->shard);
@@ -296,7 +287,7 @@ static void on_acking(struct loop_deferred *deferred) {
         session_end(turn, s, STREAM_ERR_RESOURCE_CONSTRAINT, STR("Too much waits to be acknowledged."));
         return;
     }
-    session_tell_handled(turn, s);
+    acks_tell(turn, s);
     outbox_flush(turn, s);
     if (s->stream) stream_unchoke(turn, s->stream); /* last: it may end the session */
 }
@@ -315,25 +306,36 @@ void session_write(struct turn *turn, struct session *s, struct wire *wire) {
     if (s->account->traced) session_trace(s, "out", buf_str(scratch));
     struct peer *peer = s->stream->peer;
     peer->ops->write(peer, buf_str(scratch));
+    acks_tell_held(s);
     (void)turn;
 }
 
-enum { PROOF_MS = 3000, WRITE_NOW_MAX = 4096 };
+enum { UNPROVEN_MIN = 8, PROOF_MS = 3000, WRITE_NOW_MAX = 4096 };
 
 /* Without stream management arrival is proven by the answer to a ping. */
 void session_wrote(struct session *s, int64_t sequence) {
     if (sequence == 0) return;
-    if (s->unproven_count == s->unproven_cap) {
-        s->unproven_cap = s->unproven_cap ? s->unproven_cap * 2 : 8;
-        s->unproven = realloc(s->unproven, s->unproven_cap * sizeof *s->unproven);
-        CHECK(s->unproven != NULL);
+    struct unproven *u = s->unproven;
+    if (!u || u->count == u->cap) {
+        uint32_t count = u ? u->count : 0, asked = u ? u->asked : 0, cap = u ? u->cap * 2 : UNPROVEN_MIN;
+        s->unproven = u = realloc(u, sizeof *u + cap * sizeof *u->sequences);
+        CHECK(u != NULL);
+        *u = (struct unproven){asked, count, cap};
     }
-    s->unproven[s->unproven_count++] = sequence;
-    if (s->unproven_asked == 0 && s->stream) stream_wake(s->stream, PROOF_MS);
+    u->sequences[u->count++] = sequence;
+    if (u->asked == 0 && s->stream) stream_wake(s->stream, PROOF_MS);
+}
+
+bool session_must_prove(const struct session *s) {
+    return s->unproven && s->unproven->asked == 0;
+}
+
+void session_asked_proof(struct session *s) {
+    if (session_must_prove(s)) s->unproven->asked = s->unproven->count;
 }
 
 void session_proven_all(struct turn *turn, struct session *s) {
-    s->unproven_asked = s->unproven_count;
+    if (s->unproven) s->unproven->asked = s->unproven->count;
     session_proven(turn, s);
 }
 
@@ -347,12 +349,18 @@ void session_has_read(struct turn *turn, struct session *s) {
 }
 
 void session_proven(struct turn *turn, struct session *s) {
-    uint32_t n = s->unproven_asked;
-    for (uint32_t i = 0; i < n; i++) handover_done(turn, s->account, s->unproven[i]);
-    if (n) memmove(s->unproven, s->unproven + n, (s->unproven_count - n) * sizeof *s->unproven);
-    s->unproven_count -= n;
-    s->unproven_asked = 0;
-    if (s->unproven_count > 0 && s->stream) stream_wake(s->stream, PROOF_MS);
+    struct unproven *u = s->unproven;
+    if (!u) return;
+    for (uint32_t i = 0; i < u->asked; i++) handover_done(turn, s->account, u->sequences[i]);
+    u->count -= u->asked;
+    if (u->count == 0) {
+        free(u);
+        s->unproven = NULL;
+        return;
+    }
+    memmove(u->sequences, u->sequences + u->asked, u->count * sizeof *u->sequences);
+    u->asked = 0;
+    if (s->stream) stream_wake(s->stream, PROOF_MS);
 }
 
 /* What waits before it comes first, a full socket has no room, and a large one for many sessions would be a long step. */

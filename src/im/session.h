@@ -13,30 +13,49 @@
 
 /* XEP-0198, only for sessions that enabled it. */
 struct sm {
-    char id[23];      /* to resume by; empty: may not be resumed */
+    /* First what each message touches: a missing line of the cache costs a hundred instructions. */
     uint32_t acked;   /* stanzas sent since it was enabled and acknowledged; behind them comes what is in the outbox */
     uint32_t asked;   /* how many were written when we last asked */
     int64_t asked_ms; /* when that was */
     uint32_t told;    /* the h that the client knows */
+    uint32_t to_tell; /* the h that it should know (im/acks.h); not newer than told: nothing */
     uint32_t base;    /* session.received when it was enabled: h counts from there */
+    uint8_t answers_due;      /* so many <r/> of its client wait for an answer */
     struct ordered undecided; /* numbers of kept stanzas whose fate is open; done: decided, but one before it is not */
     int64_t awaited;          /* the newest that ever was in it */
-    int64_t resume_ms;        /* how long it hibernates */
-    struct loop_timer expiry; /* while hibernating */
     struct session *session;
-    struct stream *resuming; /* waits for what is undecided */
+    struct loop_timer telling; /* to_tell waits for company no longer than this */
+    struct loop_timer expiry;  /* while hibernating */
+    int64_t resume_ms;         /* how long it hibernates */
+    struct stream *resuming;   /* waits for what is undecided */
     uint32_t resuming_h;
+    char id[23]; /* to resume by; empty: may not be resumed */
+};
+
+/* Archive sequences that were written and that no ping's answer has proven yet; the first `asked` are asked about. */
+struct unproven {
+    uint32_t asked, count, cap;
+    int64_t sequences[];
 };
 
 struct session {
+    /* First, and last beside its address, what each message touches: a missing line of the cache costs a hundred instructions. */
     struct link in_account;
     struct account *account;
     struct stream *stream; /* NULL: hibernating */
     struct sm *sm;         /* NULL: not enabled */
+    struct wire *presence; /* the last available one, with from; NULL: not available */
     struct outbox outbox;
-    struct wire *presence;      /* the last available one, with from; NULL: not available */
-    struct map held;            /* presence that waits until somebody does */
-    struct map *directed;       /* addresses it sent directed presence to; NULL: none */
+    struct loop_deferred acking; /* sends the <a/> */
+    struct map held;             /* presence that waits until somebody does */
+    struct caps_set *caps;       /* what its client wants to hear of (im/caps.h); NULL: it did not say */
+    struct lasts *lasts;         /* items on their way to it (im/lasts.h); NULL: none */
+    struct map *directed;        /* addresses it sent directed presence to; NULL: none */
+    uint64_t user_agent;         /* hash of its id; 0: none */
+    int64_t client;              /* the device (im/devices.h); 0: it did not say */
+    struct unproven *unproven;   /* without SM; NULL: nothing */
+    int64_t since_us;
+    int64_t connection_ms;      /* when the connection began that it has, or had last */
     uint32_t index, generation; /* the handle */
     uint32_t received;          /* stanzas since SM was enabled (or bind) */
     uint32_t in_flight;         /* bytes that it has caused to be stored and that are not yet */
@@ -46,17 +65,12 @@ struct session {
     bool blocklist;  /* asked for the block list: gets pushes */
     bool copies;     /* wants carbons (im/copy.h) */
     bool quiet;      /* nobody looks at its client (im/quiet.h) */
+    bool inbox;      /* asked for the inbox: is told what others have read (im/inbox.h) */
     bool modern;     /* catches up by the archive: no offline flood */
     bool ending;
     bool overflowed; /* too much waits for its client: it ends when the turn does */
     uint16_t full_len, resource_len;
-    uint32_t unproven_asked; /* of `unproven`: so many are asked about */
-    uint64_t user_agent;     /* hash of its id; 0: none */
-    int64_t *unproven;       /* without SM: archive sequences written and not yet proven by a ping's answer */
-    uint32_t unproven_count, unproven_cap;
-    int64_t since_us;
-    struct loop_deferred acking; /* sends the <a/> */
-    char full[];                 /* the full address, NUL-terminated; the resource is its end */
+    char full[]; /* the full address, NUL-terminated; the resource is its end */
 };
 
 static inline struct str session_resource(const struct session *s) {
@@ -103,7 +117,10 @@ void session_decided(struct turn *turn, struct session *session, uint32_t number
 void session_charge(struct session *session, uint32_t bytes);
 void session_discharge(struct session *session, uint32_t bytes);
 struct origin session_origin(const struct turn *turn, const struct session *session, uint32_t number);
-/* Everything written so far was received (the answer to our ping). */
+/* Something was written that no ping under way asks about; a ping asks about all there is, unless an earlier one is still out. */
+bool session_must_prove(const struct session *session);
+void session_asked_proof(struct session *session);
+/* What the ping asked about was received. */
 void session_proven(struct turn *turn, struct session *session);
 
 /* All that was ever written uncounted: its client has taken leave in order, with nothing left to send, or has shown that

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/log.h"
+#include "im/acks.h"
 #include "im/feature.h"
 #include "im/handover.h"
 #include "im/session.h"
@@ -178,9 +180,7 @@ bool sm_receive(struct turn *turn, struct session *s, const struct xml_node *el)
     } else if (!s->sm) {
         stream_fail(turn, stream, STREAM_ERR_POLICY_VIOLATION, STR("Stream management is not enabled."));
     } else if (str_eq(el->name, STR("r"))) {
-        s->sm->told = sm_handled(s);
-        struct xml_node *a = sm_node(turn, STR("a"));
-        stream_write(turn, stream, xml_set(turn->arena, a, STR("h"), sm_number(turn, s->sm->told)));
+        acks_asked(turn, s);
     } else if (str_eq(el->name, STR("a"))) {
         unsigned long long h;
         if (!str_to_u64(xml_attr(el, STR("h")), UINT32_MAX, &h)) {
@@ -205,6 +205,7 @@ static void on_expiry(struct loop_timer *timer, int64_t now_ms) {
 
 void sm_hibernate(struct turn *turn, struct session *s) {
     struct im *im = s->account->im;
+    s->sm->answers_due = 0; /* <resumed/> tells */
     s->sm->expiry.fire = on_expiry;
     loop_timer_set(im->shard->loop, &s->sm->expiry, turn->now_ms + s->sm->resume_ms);
     LOG(LOG_DEBUG, "session-hibernates", F_STR("session", session_full(s)));
@@ -226,12 +227,14 @@ static void sm_finish_resume(struct turn *turn, struct session *s) {
     sm_acknowledge(turn, s, sm->resuming_h);
     struct xml_node *resumed = sm_node(turn, STR("resumed"));
     xml_set(turn->arena, resumed, STR("previd"), str_c(sm->id));
-    sm->told = sm_handled(s);
+    sm->told = sm_handled(s) + fault_is(FAULT_RESUME_COUNT);
     xml_set(turn->arena, resumed, STR("h"), sm_number(turn, sm->told));
     s->stream = stream;
     s->account->im->resumes++;
     stream_resumed(turn, stream, s, resumed);
     outbox_rewind(&s->outbox);
+    if (fault_is(FAULT_RESUME_SKIP) && s->outbox.count > 0) s->outbox.written = 1;
+    if (fault_is(FAULT_RESUME_TWICE) && s->outbox.count > 0) session_write(turn, s, outbox_at(&s->outbox, 0)->wire);
     sm->asked = sm->acked;
     outbox_flush(turn, s);
     for (const struct feature *const *f = features; *f; f++) {
@@ -267,6 +270,7 @@ void sm_free(struct turn *turn, struct session *s) {
         stream_close(turn, sm->resuming, STREAM_ERR_CONFLICT, STR("The session has ended."));
     }
     loop_timer_cancel(turn->shard->loop, &sm->expiry);
+    loop_timer_cancel(turn->shard->loop, &sm->telling);
     ordered_free(&sm->undecided);
     free(sm);
     s->sm = NULL;

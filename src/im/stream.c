@@ -9,7 +9,9 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "base/log.h"
+#include "im/acks.h"
 #include "im/bind.h"
+#include "im/devices.h"
 #include "im/handover.h"
 #include "im/iq.h"
 #include "im/quiet.h"
@@ -153,7 +155,7 @@ void stream_wake(struct stream *stream, int64_t within_ms) {
 
 static bool stream_prove(struct turn *turn, struct stream *stream) {
     struct session *s = stream->session;
-    if (!s || s->sm || s->unproven_count == 0 || s->unproven_asked) return false;
+    if (!s || s->sm || !session_must_prove(s)) return false;
     iq_ping(turn, s);
     return true;
 }
@@ -165,23 +167,26 @@ static void stream_ask_alive(struct turn *turn, struct stream *stream) {
     if (stream->session) iq_ping(turn, stream->session);
 }
 
+/* What an account may still send before its streams are paused: one measure for all of them, so that another sign-in gives nothing new. */
 static void refill(struct stream *stream, int64_t now_ms) {
     const struct options *o = stream_options(stream);
-    int64_t elapsed = now_ms - stream->refilled_ms;
+    struct account_rate *rate = &stream->account->rate;
+    int64_t elapsed = now_ms - rate->refilled_ms;
     if (elapsed <= 0) return;
-    stream->refilled_ms = now_ms;
-    int64_t bytes = stream->bytes_left + elapsed * o->bytes_per_s / 1000;
-    int64_t stanzas_m = stream->stanzas_left + elapsed * o->stanzas_per_s; /* thousandths */
-    stream->bytes_left = (int32_t)(bytes > o->bytes_burst ? o->bytes_burst : bytes);
-    stream->stanzas_left = (int32_t)(stanzas_m > o->stanzas_burst * 1000 ? o->stanzas_burst * 1000 : stanzas_m);
+    rate->refilled_ms = now_ms;
+    int64_t bytes = rate->bytes_left + elapsed * o->bytes_per_s / 1000;
+    int64_t stanzas_m = rate->stanzas_left + elapsed * o->stanzas_per_s; /* thousandths */
+    rate->bytes_left = (int32_t)(bytes > o->bytes_burst ? o->bytes_burst : bytes);
+    rate->stanzas_left = (int32_t)(stanzas_m > o->stanzas_burst * 1000 ? o->stanzas_burst * 1000 : stanzas_m);
 }
 
 /* How long until what was taken is earned again; 0: nothing is owed. */
 static int64_t stream_debt_ms(const struct stream *stream) {
     const struct options *o = stream_options(stream);
-    if (stream->bytes_left >= 0 && stream->stanzas_left >= 0) return 0;
-    int64_t for_bytes = stream->bytes_left < 0 ? -(int64_t)stream->bytes_left * 1000 / o->bytes_per_s : 0;
-    int64_t for_stanzas = stream->stanzas_left < 0 ? -(int64_t)stream->stanzas_left / o->stanzas_per_s : 0;
+    const struct account_rate *rate = &stream->account->rate;
+    if (rate->bytes_left >= 0 && rate->stanzas_left >= 0) return 0;
+    int64_t for_bytes = rate->bytes_left < 0 ? -(int64_t)rate->bytes_left * 1000 / o->bytes_per_s : 0;
+    int64_t for_stanzas = rate->stanzas_left < 0 ? -(int64_t)rate->stanzas_left / o->stanzas_per_s : 0;
     return (for_bytes > for_stanzas ? for_bytes : for_stanzas) + 10;
 }
 
@@ -202,7 +207,7 @@ static void on_timer(struct loop_timer *timer, int64_t now_ms) {
         stream->paused = false;
         if (stream->holds == 0 && !stream_go_on(turn, stream)) return;
     }
-    if (!stream->session && !stream->resuming && now_ms >= stream->unbound_until_ms) {
+    if (stream->adopt && !stream->session && !stream->resuming && now_ms >= stream->adopt->unbound_until_ms) {
         stream_fail(turn, stream, STREAM_ERR_CONNECTION_TIMEOUT, STR("Binding took too long."));
         return;
     }
@@ -226,7 +231,8 @@ static void on_timer(struct loop_timer *timer, int64_t now_ms) {
 }
 
 void stream_charge(struct stream *stream, uint32_t stanzas) {
-    if (stream_options(stream)->rates) stream->stanzas_left -= (int32_t)(stanzas < 1000 ? stanzas : 1000) * 1000;
+    if (stream_options(stream)->rates)
+        stream->account->rate.stanzas_left -= (int32_t)(stanzas < 1000 ? stanzas : 1000) * 1000;
 }
 
 /* Takes the cost of one element; when too much has been taken the connection is not read for a while. */
@@ -234,8 +240,8 @@ static void stream_take(struct turn *turn, struct stream *stream, size_t len) {
     const struct options *o = stream_options(stream);
     if (!o->rates) return;
     refill(stream, turn->now_ms);
-    stream->bytes_left -= (int32_t)len;
-    stream->stanzas_left -= 1000;
+    stream->account->rate.bytes_left -= (int32_t)len;
+    stream->account->rate.stanzas_left -= 1000;
     int64_t debt_ms = stream_debt_ms(stream);
     if (stream->paused || debt_ms == 0) return;
     stream->paused = true;
@@ -244,6 +250,19 @@ static void stream_take(struct turn *turn, struct stream *stream, size_t len) {
 }
 
 /* --- SASL success --- */
+
+/* How it signed in is of no more use. */
+static void stream_forget_adoption(struct stream *stream) {
+    if (!stream->session || stream->success_due) return;
+    free(stream->adopt);
+    stream->adopt = NULL;
+}
+
+void stream_bound(struct stream *stream, struct session *session) {
+    stream->session = session;
+    session->connection_ms = stream->since_ms;
+    stream_forget_adoption(stream);
+}
 
 /* The <success/> of either profile. `inside`: what SASL2 nests in it (NULL: nothing). */
 static void stream_success(struct turn *turn, struct stream *stream, struct xml_node *inside,
@@ -261,10 +280,11 @@ static void stream_success(struct turn *turn, struct stream *stream, struct xml_
         xml_add_text(arena, xml_add(arena, success, NS_SASL2, STR("authorization-identifier")), who);
         if (inside) xml_append(success, inside);
         if (inside2) xml_append(success, inside2);
+        struct xml_node *token = device_token(turn, stream);
+        if (token) xml_append(success, token);
     }
     stream_write(turn, stream, success);
-    free(stream->adopt);
-    stream->adopt = NULL;
+    stream_forget_adoption(stream);
 }
 
 void stream_features(struct turn *turn, struct stream *stream) {
@@ -290,7 +310,8 @@ void stream_features(struct turn *turn, struct stream *stream) {
 
 void stream_resumed(struct turn *turn, struct stream *stream, struct session *session, struct xml_node *resumed) {
     stream->resuming = NULL;
-    stream->session = session;
+    if (stream->adopt->client.client) session->client = stream->adopt->client.client;
+    stream_bound(stream, session);
     if (stream->success_due) {
         stream_success(turn, stream, resumed, NULL);
     } else {
@@ -305,11 +326,21 @@ static struct xml_node *sm_failed_node(struct turn *turn) {
     return failed;
 }
 
-/* True: the session is found and will answer. *out_failed: what to say otherwise. */
+bool stream_is_stale(const struct stream *stream, const struct session *session) {
+    /* Also while it waits for its client to come back. */
+    const struct stream *next = session->sm ? session->sm->resuming : NULL;
+    return (next ? next->since_ms : session->connection_ms) > stream->since_ms;
+}
+
+/* True: the session is found and has answered or will, or the stream is gone. *out_failed: what to say otherwise. */
 static bool stream_resume(struct turn *turn, struct stream *stream, const struct xml_node *resume,
                           struct xml_node **out_failed) {
     unsigned long long h;
     struct session *s = sm_find(stream->account, xml_attr(resume, STR("previd")));
+    if (s && stream_is_stale(stream, s)) {
+        stream_fail(turn, stream, STREAM_ERR_CONFLICT, STR("The session goes on over a newer connection."));
+        return true;
+    }
     if (s && str_to_u64(xml_attr(resume, STR("h")), UINT32_MAX, &h) &&
         (uint32_t)h - s->sm->acked <= s->outbox.written) {
         sm_resume(turn, s, stream, (uint32_t)h);
@@ -325,6 +356,7 @@ static void stream_inline(struct turn *turn, struct stream *stream) {
     struct xml_node *request = NULL, *failed = NULL, *bound = NULL;
     struct str bytes = arena_dup(turn->arena, stream->adopt->inline_request);
     if (bytes.len) xml_parse(turn->arena, bytes, &scope, &stream->im->server->limits_unauthenticated, &request);
+    if (request) device_signs_in(turn, stream, request);
     const struct xml_node *resume = request ? xml_child(request, NS_SM, STR("resume")) : NULL;
     if (resume && stream_resume(turn, stream, resume, &failed)) return;
     const struct xml_node *bind = request ? xml_child(request, NS_BIND2, STR("bind")) : NULL;
@@ -366,7 +398,7 @@ static void on_header(struct turn *turn, void *owner, const struct xml_node *hea
 static void stream_unbound(struct turn *turn, struct stream *stream, struct xml_node *el) {
     struct xml_node *failed;
     if (stream->account->id == 0 ||
-        stream->account->generation != stream->generation) { /* removed or changed since the proof */
+        stream->account->generation != stream->adopt->generation) { /* removed or changed since the proof */
         stream_fail(turn, stream, STREAM_ERR_NOT_AUTHORIZED, STR_NONE);
     } else if (stream->im->stopping) {
         stream_fail(turn, stream, STREAM_ERR_SYSTEM_SHUTDOWN, STR_NONE);
@@ -423,12 +455,9 @@ void stream_release(struct turn *turn, struct stream *stream) {
 static void held_dispatch(struct turn *turn, struct stream *stream) {
     struct held *h = stream->held;
     stream->held = h->next;
-    struct xml_scope scope = {.default_ns = STR_NONE};
-    struct xml_limits limits = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
-    struct xml_node *el;
     struct arena_mark mark = arena_mark(turn->arena);
-    if (xml_parse(turn->arena, buf_str(&h->bytes), &scope, &limits, &el) == XML_OK)
-        stream_dispatch(turn, stream, el, h->len);
+    struct xml_node *el = xml_parse_own(turn->arena, buf_str(&h->bytes));
+    if (el) stream_dispatch(turn, stream, el, h->len);
     arena_release(turn->arena, mark);
     held_free(h);
 }
@@ -487,7 +516,8 @@ void stream_unchoke(struct turn *turn, struct stream *stream) {
 bool stream_is_modest(const struct stream *stream) {
     const struct options *o = stream_options(stream);
     if (!stream->session || stream->session->in_flight > o->session_waiting / 16) return false;
-    return !o->rates || (stream->bytes_left > o->bytes_burst / 2 && stream->stanzas_left / 1000 > o->stanzas_burst / 2);
+    const struct account_rate *rate = &stream->account->rate;
+    return !o->rates || (rate->bytes_left > o->bytes_burst / 2 && rate->stanzas_left / 1000 > o->stanzas_burst / 2);
 }
 
 /* Holds it if what it might send next has no room. */
@@ -560,6 +590,7 @@ static void stream_end(struct turn *turn, struct stream *stream) {
         /* A client that leaves in order has read what had left us; what has not may be lost. */
         bool is_out = outbox_is_written(&stream->session->outbox) && !stream->peer->ops->is_sending(stream->peer);
         if (is_out) session_has_read(turn, stream->session);
+        acks_tell_last(stream->session);
         session_end(turn, stream->session, STREAM_ERR_NONE, STR_NONE);
     } else {
         stream_close(turn, stream, STREAM_ERR_NONE, STR_NONE);
@@ -634,13 +665,10 @@ static struct stream *stream_new(struct turn *turn, struct account *account, str
     stream->sasl2 = m->sasl2;
     stream->opened = m->sasl2;
     stream->success_due = true;
-    stream->generation = m->generation;
-    stream->unbound_until_ms = turn->now_ms + stream->im->server->options.unauthenticated_ms;
+    stream->since_ms = m->since_ms;
+    m->unbound_until_ms = turn->now_ms + stream->im->server->options.unauthenticated_ms;
     stream->adopt = m;
-    const struct options *o = stream_options(stream);
-    stream->bytes_left = (int32_t)o->bytes_burst;
-    stream->stanzas_left = (int32_t)o->stanzas_burst * 1000;
-    stream->refilled_ms = turn->now_ms;
+    refill(stream, turn->now_ms); /* of an account that was just loaded: all of it */
     stream->timer.fire = on_timer;
     stream->going.run = on_going;
     if (m->lang.len && m->lang.len < sizeof stream->lang) memcpy(stream->lang, m->lang.p, m->lang.len);
@@ -663,9 +691,11 @@ void stream_adopt(struct turn *turn, struct msg *msg) {
     struct account *account = account_need(turn, m->bare, msg);
     if (!account) return;                                                     /* parked until it is loaded */
     bool is_stale = account->id == 0 || account->generation != m->generation; /* deleted or changed since the proof */
-    if (is_stale || account->im->stopping) {
-        adopt_refuse(turn, m,
-                     account->failed || account->im->stopping ? STR("temporary-auth-failure") : STR("not-authorized"));
+    /* One of its devices was signed out meanwhile: it may be this one. */
+    bool is_late = m->client.client && m->looked_us <= account->signed_out_us;
+    if (is_stale || is_late || account->im->stopping) {
+        bool again = account->failed || account->im->stopping || (account->id && is_late);
+        adopt_refuse(turn, m, again ? STR("temporary-auth-failure") : STR("not-authorized"));
         return;
     }
     struct stream *stream = stream_new(turn, account, m);

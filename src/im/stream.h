@@ -7,25 +7,33 @@
 
 #include "im/im.h"
 #include "im/peer.h"
+#include "store/clients.h"
+#include "xmpp/ht.h"
 
 struct session;
 
 /* Gate -> home: a verified proof, and the connection with it. All strings are heap copies inside `text`. */
 struct msg_adopt {
     struct msg msg;
-    struct peer *peer;  /* detached; the home's from here on */
-    int64_t generation; /* of the credentials that were proven */
+    struct peer *peer;        /* detached; the home's from here on */
+    int64_t generation;       /* of the credentials that were proven */
+    int64_t since_ms;         /* when the connection began, of the clock that all threads share */
+    int64_t unbound_until_ms; /* set by the home: it must have bound by then */
     bool sasl2;
-    struct str bare;           /* the account */
-    struct str success;        /* SASL data of the success (SCRAM's v=...), raw; STR_NONE: none */
-    struct str inline_request; /* SASL2: the <authenticate/> element, serialised; STR_NONE */
+    int64_t looked_us;           /* when what follows was read */
+    struct client_row client;    /* who signs in, if it names itself (SASL2) */
+    int64_t token_us;            /* of the token that was the proof (XEP-0484); 0: it was a password */
+    enum ht_mechanism mechanism; /* of that token, then of the new one */
+    int64_t new_token_us;        /* it gets a token, made then (im/devices.h); 0: none */
+    struct str bare;             /* the account */
+    struct str success;          /* SASL data of the success (SCRAM's v=...), raw; STR_NONE: none */
+    struct str inline_request;   /* SASL2: the <authenticate/> element, serialised; STR_NONE */
     struct str lang;
     char text[];
 };
 
 struct stream {
-    struct link in_im;
-    struct link in_crowd; /* im->crowd */
+    /* First what each message touches: a missing line of the cache costs a hundred instructions. */
     struct im *im;
     struct peer *peer;
     struct account *account;
@@ -40,17 +48,15 @@ struct stream {
     uint8_t holds; /* something that was sent must take effect before what came after it is looked at */
     char lang[12];
     struct held *held, **held_end; /* elements that wait for that, or for their step: nothing overtakes them */
+    struct stream_drain *drains;   /* large answers that go on as the socket drains */
+    int64_t since_ms;              /* when the connection began */
+    struct loop_timer timer;       /* keepalive, and the end of a rate pause */
     struct loop_deferred going;    /* the next of them */
     struct session *resuming;      /* waits until that session has nothing undecided */
-    struct msg_adopt *adopt;       /* until the success is written */
+    struct msg_adopt *adopt;       /* until it has a session and the success is written; NULL: since then */
     int64_t asked_ms;
-    int64_t generation;       /* of the credentials that were proven */
-    int64_t unbound_until_ms; /* it must have bound by then */
-    struct loop_timer timer;  /* keepalive, and the end of a rate pause */
-    /* Rates: what may still be taken before it is paused. */
-    int32_t bytes_left, stanzas_left;
-    int64_t refilled_ms;
-    struct stream_drain *drains; /* large answers that go on as the socket drains */
+    struct link in_im;
+    struct link in_crowd; /* im->crowd */
 };
 
 void stream_adopt(struct turn *turn, struct msg *msg);
@@ -60,6 +66,10 @@ void stream_write(struct turn *turn, struct stream *stream, const struct xml_nod
 void stream_close(struct turn *turn, struct stream *stream, enum stream_error error, struct str text);
 /* The client did something wrong: the session (if any) ends with it. After it both are gone. */
 void stream_fail(struct turn *turn, struct stream *stream, enum stream_error error, struct str text);
+/* It has a session now: bound or resumed. */
+void stream_bound(struct stream *stream, struct session *session);
+/* Has this session, or had it last, a connection that began later? Then this one is what its client left behind, and arrives late: it gets nothing. */
+bool stream_is_stale(const struct stream *stream, const struct session *session);
 /* The timer fires within that time (it looks for dead peers and unproven deliveries). */
 void stream_wake(struct stream *stream, int64_t within_ms);
 /* sm.c: the session is this stream's now; writes the answer (nested in <success/> or not). */

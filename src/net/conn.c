@@ -33,6 +33,7 @@
 #define FLUSH_LEN 65536       /* sent in one turn: the kernel may do the receiver's work in our time */
 #define RECORD_LEN 16384      /* a TLS record: smaller reads would leave plain text inside OpenSSL */
 #define USER_TIMEOUT_MS 60000 /* sent and not acknowledged for so long: the peer is gone */
+#define LINGERS_MAX 14        /* as often a closed connection gets its time anew while it takes what is queued */
 #define EOF_FLUSH_MS 30000    /* for what is queued when the peer has sent its FIN */
 
 enum phase {
@@ -55,22 +56,17 @@ struct conn_end {
     struct loop_timer timer;
     struct conn *conn;
     int64_t due_ms;
+    int64_t linger_ms;  /* of conn_close; 0: no more time is given */
+    uint64_t bytes_out; /* when that time began */
+    uint8_t again;      /* so often */
 };
 
 struct conn {
+    /* First what each message touches: a missing line of the cache costs a hundred instructions. */
     struct loop_watch watch;
     struct loop *loop; /* NULL: on none */
     const struct conn_ops *ops;
     void *owner;
-    const struct conn_limits *limits;
-    struct tls *tls;
-    struct conn_end *end;
-    struct loop_deferred work;
-    struct buf in, out; /* unread; unsent */
-    int64_t heard_ms;
-    uint64_t bytes_in, bytes_out;
-    struct net_address peer;
-    uint32_t plain_left;
     uint32_t events; /* asked of epoll; 0: not in it */
     int8_t err;      /* why it must end; 0: it need not */
     uint8_t phase, secrecy;
@@ -82,6 +78,15 @@ struct conn {
     bool full : 1;       /* above out_high, not yet drained */
     bool drain_asked : 1;
     bool peer_ended : 1;
+    struct tls *tls;
+    const struct conn_limits *limits;
+    struct loop_deferred work;
+    struct buf in, out; /* unread; unsent */
+    int64_t heard_ms;
+    uint64_t bytes_in, bytes_out;
+    struct conn_end *end;
+    struct net_address peer;
+    uint32_t plain_left;
 };
 _Static_assert(sizeof(struct conn) <= 200, "an idle connection is small");
 
@@ -473,9 +478,11 @@ void conn_close(struct conn *conn, int64_t linger_ms) {
     if (conn->phase >= PHASE_CLOSING) return;
     conn->phase = PHASE_CLOSING;
     end_timer_start(conn, linger_ms);
+    conn->end->linger_ms = linger_ms;
+    conn->end->bytes_out = conn->bytes_out;
     /* What stands behind the start of TLS cannot be sent without waiting for the peer. */
     if (conn->secrecy == SECRECY_HANDSHAKE) buf_free(&conn->out);
-    if (conn->secrecy == SECRECY_QUEUED) conn->out.tail = conn->out.head + conn->plain_left;
+    if (conn->secrecy == SECRECY_QUEUED) buf_cut(&conn->out, conn->plain_left);
     conn_schedule(conn);
 }
 
@@ -486,12 +493,25 @@ static void conn_send_end(struct conn *conn) {
     conn->phase = PHASE_LINGERING;
 }
 
+/* A slow reader that reads gets the end of what it was told, the reason why it is sent away last; one that does not has had its time. */
+static bool conn_linger_on(struct conn *conn, int64_t now_ms) {
+    struct conn_end *end = conn->end;
+    if (conn->err || buf_len(&conn->out) == 0 || conn->bytes_out == end->bytes_out) return false;
+    if (end->linger_ms <= 0 || end->again == LINGERS_MAX) return false;
+    end->again++;
+    end->bytes_out = conn->bytes_out;
+    end->due_ms = now_ms + end->linger_ms;
+    loop_timer_set(conn->loop, &end->timer, end->due_ms);
+    conn_schedule(conn);
+    return true;
+}
+
 /* Time is up. Without any time to linger this comes before the end of the turn: what the kernel takes at once still
  * goes out. */
 static void end_timer_fire(struct loop_timer *timer, int64_t now_ms) {
-    (void)now_ms;
     struct conn *conn = CONTAINER_OF(timer, struct conn_end, timer)->conn;
     conn_flush(conn, conn->limits->out_max);
+    if (conn->phase == PHASE_CLOSING && conn_linger_on(conn, now_ms)) return;
     if (conn->phase == PHASE_CLOSING && buf_len(&conn->out) == 0 && !conn->err) conn_send_end(conn);
     conn_finish(conn);
 }

@@ -107,7 +107,8 @@ void conn_ask_drain(struct conn *conn);
 /* Stop and go on reading. Unread bytes are offered again on resume. */
 void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);
-/* Sends what is queued, then TLS close_notify and FIN, waits for the peer's for at most linger_ms, then on_closed(0).
+/* Sends what is queued, then TLS close_notify and FIN, waits for the peer's for at most linger_ms, then on_closed(0); as long as it
+ * takes what is queued that time begins anew, some times.
  * Reads nothing more. */
 void conn_close(struct conn *conn, int64_t linger_ms);
 

@@ -26,7 +26,7 @@ bool net_set_has(const struct net_set *set, const struct net_address *a);
 
 /*
  * PROXY protocol version 2 at the head of a connection from a trusted proxy. 0: *out_address is the client's (proxied
- * is set), *out_len bytes are consumed (LOCAL command: the address is left as it was). ERR_AGAIN: more bytes needed.
+ * is set), *out_len bytes are consumed (LOCAL command: the address is left as it was, and is not marked). ERR_AGAIN: more bytes needed.
  * ERR_INVALID: no PROXY header, or a bad one.
  */
 int proxy_v2_parse(struct str bytes, struct net_address *out_address, size_t *out_len);

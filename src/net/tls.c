@@ -40,8 +40,10 @@
 struct tls_context {
     atomic_int refs;
     SSL_CTX *ssl_ctx;
-    unsigned alpn_len; /* 0: any client is served */
-    uint8_t alpn[256]; /* as on the wire: each name behind its length */
+    unsigned alpn_len;     /* 0: any client is served */
+    uint8_t alpn[256];     /* as on the wire: each name behind its length */
+    uint8_t end_point[64]; /* RFC 5929 of the certificate */
+    size_t end_point_len;  /* 0: it has none */
 };
 
 struct tls {
@@ -114,6 +116,22 @@ static const char *openssl_reason(void) {
     return reason ? reason : "unknown reason";
 }
 
+/* A session has its context to its end, so this is of the certificate that it showed, whatever was read since. */
+static void context_set_end_point(struct tls_context *ctx) {
+    X509 *x509 = SSL_CTX_get0_certificate(ctx->ssl_ctx);
+    int digest, unused;
+    ERR_clear_error();
+    if (!x509 || !X509_get_signature_info(x509, &digest, &unused, NULL, NULL) || digest == NID_undef) {
+        ERR_clear_error(); /* RFC 5929 knows no hash for a signature without one (Ed25519) */
+        return;
+    }
+    if (digest == NID_md5 || digest == NID_sha1) digest = NID_sha256;
+    const EVP_MD *md = EVP_get_digestbynid(digest);
+    unsigned len;
+    if (!md || EVP_MD_get_size(md) > 64 || X509_digest(x509, md, ctx->end_point, &len) != 1) return;
+    ctx->end_point_len = len;
+}
+
 int tls_context_new(const char *certificate_path, const char *key_path, const char *const *alpn, struct arena *arena,
                     struct tls_context **out, struct str *out_message) {
     struct tls_context *ctx = calloc(1, sizeof(*ctx));
@@ -129,6 +147,7 @@ int tls_context_new(const char *certificate_path, const char *key_path, const ch
     else if (SSL_CTX_use_PrivateKey_file(ctx->ssl_ctx, key_path, SSL_FILETYPE_PEM) != 1)
         bad = key_path, what = "cannot read the private key, or it is not the certificate's";
     if (!bad) {
+        context_set_end_point(ctx);
         *out = ctx;
         return 0;
     }
@@ -359,27 +378,32 @@ const char *tls_cipher(const struct tls *tls) {
     return SSL_get_cipher_name(tls->ssl);
 }
 
+bool tls_has_exporter(const struct tls *tls) {
+    if (tls->failed || !SSL_is_init_finished(tls->ssl)) return false;
+    return SSL_version(tls->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(tls->ssl) == 1;
+}
+
 bool tls_exporter(const struct tls *tls, uint8_t out[32]) {
     static const char label[] = "EXPORTER-Channel-Binding";
-    if (tls->failed || !SSL_is_init_finished(tls->ssl)) return false;
-    if (SSL_version(tls->ssl) < TLS1_3_VERSION && SSL_get_extms_support(tls->ssl) != 1) return false;
+    if (!tls_has_exporter(tls)) return false;
     ERR_clear_error();
     /* The context is the empty string, not absent: in TLS 1.2 they differ (RFC 9266 says "empty string"). */
     return SSL_export_keying_material(tls->ssl, out, 32, label, sizeof(label) - 1, (const uint8_t *)"", 0, 1) == 1;
 }
 
+bool tls_unique(const struct tls *tls, uint8_t out[64], size_t *out_len) {
+    if (!tls_has_exporter(tls)) return false;
+    *out_len = SSL_get_peer_finished(tls->ssl, out,
+                                     64); /* no session is resumed here: the client's came first, or last in 1.3 */
+    return *out_len > 0 && *out_len <= 64;
+}
+
+bool tls_has_server_end_point(const struct tls *tls) {
+    return tls->ctx->end_point_len > 0;
+}
+
 bool tls_server_end_point(const struct tls *tls, uint8_t out[64], size_t *out_len) {
-    X509 *x509 = SSL_get_certificate(tls->ssl);
-    int digest, unused;
-    ERR_clear_error();
-    if (!x509 || !X509_get_signature_info(x509, &digest, &unused, NULL, NULL) || digest == NID_undef) {
-        ERR_clear_error(); /* RFC 5929 knows no hash for a signature without one (Ed25519) */
-        return false;
-    }
-    if (digest == NID_md5 || digest == NID_sha1) digest = NID_sha256;
-    const EVP_MD *md = EVP_get_digestbynid(digest);
-    unsigned len;
-    if (!md || EVP_MD_get_size(md) > 64 || X509_digest(x509, md, out, &len) != 1) return false;
-    *out_len = len;
-    return true;
+    *out_len = tls->ctx->end_point_len;
+    memcpy(out, tls->ctx->end_point, tls->ctx->end_point_len);
+    return tls->ctx->end_point_len > 0;
 }

@@ -51,7 +51,11 @@ const char *tls_version(const struct tls *tls); /* "TLSv1.3" */
 const char *tls_cipher(const struct tls *tls);
 /* Channel bindings: RFC 9266 (false on TLS 1.2 without extended master secret), RFC 5929 of the certificate that this
  * session used. */
+bool tls_has_exporter(const struct tls *tls);
+bool tls_has_server_end_point(const struct tls *tls);
 bool tls_exporter(const struct tls *tls, uint8_t out[32]);
+/* RFC 5929's tls-unique under the same conditions: the client's Finished. It is not defined for TLS 1.3, but clients take it from there. */
+bool tls_unique(const struct tls *tls, uint8_t out[64], size_t *out_len);
 bool tls_server_end_point(const struct tls *tls, uint8_t out[64], size_t *out_len);
 
 #endif

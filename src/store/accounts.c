@@ -8,12 +8,15 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "store/archive.h"
+#include "store/inbox.h"
+#include "store/items.h"
 #include "store/slots.h"
 
-#define KEYS_LEN_MAX (SASL_SALT_LEN + 2 * HASH_LEN_MAX)
+enum { SLOTS_AT_ONCE = 256 }; /* a few milliseconds of the writer */
+#define KEYS_LEN_MAX (SASL_SALT_MAX + 2 * HASH_LEN_MAX)
 #define COLUMNS                                                                                                        \
     "id, generation, deleted, sha1_iterations, sha1_keys, sha256_iterations, sha256_keys, roster_version, "            \
-    "offline_mark, created_us, jid "
+    "offline_mark, created_us, archive_policy, hidden_sequence, avatar, jid "
 enum {
     ID,
     GENERATION,
@@ -25,26 +28,30 @@ enum {
     ROSTER_VERSION,
     OFFLINE_MARK,
     CREATED_US,
+    ARCHIVE_POLICY,
+    HIDDEN_SEQUENCE,
+    AVATAR,
     JID
 };
 
 static struct str keys_pack(enum hash hash, const struct scram_keys *keys, char out[KEYS_LEN_MAX]) {
     if (!keys || !keys->iterations) return STR_NONE;
     size_t len = hash_len(hash);
-    memcpy(out, keys->salt, SASL_SALT_LEN);
-    memcpy(out + SASL_SALT_LEN, keys->stored, len);
-    memcpy(out + SASL_SALT_LEN + len, keys->server, len);
-    return str_of(out, SASL_SALT_LEN + 2 * len);
+    memcpy(out, keys->salt, keys->salt_len);
+    memcpy(out + keys->salt_len, keys->stored, len);
+    memcpy(out + keys->salt_len + len, keys->server, len);
+    return str_of(out, keys->salt_len + 2 * len);
 }
 
 static void keys_unpack(enum hash hash, int64_t iterations, struct str packed, struct scram_keys *out) {
     size_t len = hash_len(hash);
     *out = (struct scram_keys){0};
-    if (packed.len != SASL_SALT_LEN + 2 * len) return; /* none */
+    if (packed.len <= 2 * len || packed.len > SASL_SALT_MAX + 2 * len) return; /* none */
     out->iterations = (uint32_t)iterations;
-    memcpy(out->salt, packed.p, SASL_SALT_LEN);
-    memcpy(out->stored, packed.p + SASL_SALT_LEN, len);
-    memcpy(out->server, packed.p + SASL_SALT_LEN + len, len);
+    out->salt_len = (uint8_t)(packed.len - 2 * len);
+    memcpy(out->salt, packed.p, out->salt_len);
+    memcpy(out->stored, packed.p + out->salt_len, len);
+    memcpy(out->server, packed.p + out->salt_len + len, len);
 }
 
 static void row_read(struct db_statement *s, struct account_row *out) {
@@ -56,6 +63,11 @@ static void row_read(struct db_statement *s, struct account_row *out) {
     out->roster_version = db_int(s, ROSTER_VERSION);
     out->offline_mark = db_int(s, OFFLINE_MARK);
     out->created_us = db_int(s, CREATED_US);
+    out->archive_policy = (int)db_int(s, ARCHIVE_POLICY);
+    out->hidden_sequence = db_int(s, HIDDEN_SEQUENCE);
+    struct str avatar = db_blob(s, AVATAR);
+    out->avatar_len = avatar.len == sizeof out->avatar ? sizeof out->avatar : 0;
+    if (out->avatar_len) memcpy(out->avatar, avatar.p, out->avatar_len);
 }
 
 int accounts_find(struct db *db, struct str bare_jid, struct account_row *out) {
@@ -107,6 +119,23 @@ int accounts_set_keys(struct db *db, int64_t id, const struct scram_keys *sha1, 
     return run_on_one(db, s);
 }
 
+int accounts_upgrade_keys(struct db *db, int64_t id, int64_t generation, enum hash hash,
+                          const struct scram_keys *keys) {
+    static const char *const texts[] = {
+        [HASH_SHA1] = "UPDATE accounts SET sha1_iterations = ?3, sha1_keys = ?4 "
+                      "WHERE id = ?1 AND generation = ?2 AND deleted = 0 AND sha1_iterations < ?3",
+        [HASH_SHA256] = "UPDATE accounts SET sha256_iterations = ?3, sha256_keys = ?4 "
+                        "WHERE id = ?1 AND generation = ?2 AND deleted = 0 AND sha256_iterations < ?3",
+    };
+    char text[KEYS_LEN_MAX];
+    struct db_statement *s = db_prepare(db, texts[hash]);
+    db_bind_int(s, 1, id);
+    db_bind_int(s, 2, generation);
+    db_bind_int(s, 3, keys->iterations);
+    db_bind_blob(s, 4, keys_pack(hash, keys, text));
+    return run_on_one(db, s);
+}
+
 static int account_mark_deleted(struct db *db, int64_t id, int64_t now_us) {
     struct db_statement *s = db_prepare(
         db, "UPDATE accounts SET deleted = 2, generation = generation + 1, changed_us = ?2, sha1_iterations = 0, "
@@ -118,9 +147,10 @@ static int account_mark_deleted(struct db *db, int64_t id, int64_t now_us) {
 
 int accounts_delete(struct db *db, int64_t id, int64_t now_us) {
     static const char *const own[] = {
-        "DELETE FROM roster WHERE account = ?1",
-        "DELETE FROM requests WHERE account = ?1",
-        "DELETE FROM blocked WHERE account = ?1",
+        "DELETE FROM roster WHERE account = ?1",    "DELETE FROM requests WHERE account = ?1",
+        "DELETE FROM blocked WHERE account = ?1",   "DELETE FROM archive_listed WHERE account = ?1",
+        "DELETE FROM documents WHERE account = ?1", "DELETE FROM clients WHERE account = ?1",
+        "DELETE FROM imports WHERE account = ?1",
     };
     int err = account_mark_deleted(db, id, now_us);
     for (size_t i = 0; !err && i < sizeof own / sizeof *own; i++) {
@@ -128,7 +158,8 @@ int accounts_delete(struct db *db, int64_t id, int64_t now_us) {
         db_bind_int(s, 1, id);
         err = db_run(s);
     }
-    return err ? err : slots_drop_account(db, id);
+    bool more; /* the others go with its archive */
+    return err ? err : slots_drop_account(db, id, SLOTS_AT_ONCE, &more);
 }
 
 int accounts_leaving(struct db *db, int64_t *out_id) {
@@ -141,7 +172,10 @@ int accounts_leaving(struct db *db, int64_t *out_id) {
 
 int accounts_clear(struct db *db, int64_t id, uint32_t max) {
     bool more;
-    int err = archive_drop(db, id, max, &more);
+    int err = slots_drop_account(db, id, max, &more);
+    if (!err && !more) err = archive_drop(db, id, max, &more);
+    if (!err && !more) err = inbox_drop(db, id, max, &more);
+    if (!err && !more) err = items_drop(db, id, max, &more);
     if (err || more) return err;
     struct db_statement *s = db_prepare(db, "UPDATE accounts SET deleted = 1 WHERE id = ?1 AND deleted = 2");
     db_bind_int(s, 1, id);

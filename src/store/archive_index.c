@@ -8,7 +8,7 @@
  *
  * What must hold:
  *   - messages is what is true; every row here can be made again from it, and making it twice changes nothing. After a
- *     crash all messages above archive_settled are gone through once more.
+ *     crash all messages above archive_settled are read once more: their rows are late again.
  *   - Buckets follow the transaction: what it added goes with a rollback, what it moved is dropped only after its commit.
  *   - A reader sees all rows of an account, or asks first: `late` counts a row before its commit and forgets it only after the
  *     commit that put it in order, and `epoch` says whether that was before the reader's view began.
@@ -24,8 +24,8 @@
 #include "base/log.h"
 #include "base/map.h"
 
-#define LATE_ROWS_MAX 200000 /* in all buckets: 10 MB, and two seconds of work after a crash */
-#define BUCKET_ROWS_MAX 512  /* a bucket is searched from end to end */
+#define LATE_ROWS_MAX 500000 /* in all buckets: 30 MB, and a second or two to read after a crash */
+#define BUCKET_ROWS_MAX 512  /* one settles it */
 #define BUCKET_ACCOUNTS 4    /* neighbours in number are neighbours on pages */
 
 struct late_row {
@@ -36,6 +36,8 @@ struct late_row {
 
 struct bucket {
     struct late_row *rows;
+    uint32_t
+        *origins; /* a few bits of each row's, in any order: a bucket is searched from end to end for each message */
     uint32_t count, cap;
     uint32_t moved; /* the first so many are in the tables when this transaction is committed */
     uint32_t base;  /* count when it began */
@@ -56,6 +58,7 @@ struct archive_index {
     uint32_t hand;      /* the sweep has moved the buckets before it */
     int64_t sweep_mark; /* last message when the sweep began */
     int64_t last_message, last_committed;
+    int64_t recovered; /* last message when it was opened: rows up to here may be in the tables already */
     uint16_t touched[ARCHIVE_BUCKETS];
     uint32_t touched_count;
     bool in_transaction;
@@ -105,11 +108,12 @@ static int rows_write(struct db *db, const struct late_row *rows) {
                        rows, ROWS_AT_ONCE);
 }
 
-static int origin_write(struct db *db, int64_t account, int64_t origin) {
-    struct db_statement *s =
-        db_prepare(db, "INSERT INTO archive_origins (account, origin) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
-    db_bind_int(s, 1, account);
-    db_bind_int(s, 2, origin);
+static int origin_write(struct db *db, const struct late_row *row) {
+    struct db_statement *s = db_prepare(
+        db, "INSERT INTO archive_origins (account, origin, message) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING");
+    db_bind_int(s, 1, row->account);
+    db_bind_int(s, 2, row->origin);
+    db_bind_int(s, 3, row->message);
     return db_run(s);
 }
 
@@ -126,6 +130,12 @@ static void bucket_touch(struct archive_index *index, uint32_t at) {
     index->touched[index->touched_count++] = (uint16_t)at;
 }
 
+static bool rows_are_new(const struct archive_index *index, const struct late_row *rows, uint32_t count) {
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < count; i++) known += rows[i].message <= index->recovered;
+    return known == 0;
+}
+
 /* Page after page instead of to and fro: rows first, then origins. */
 static int bucket_settle(struct archive_index *index, uint32_t at) {
     struct bucket *b = &index->buckets[at];
@@ -137,13 +147,14 @@ static int bucket_settle(struct archive_index *index, uint32_t at) {
         const struct late_row *row = &b->rows[i];
         uint32_t count = b->count - i >= ROWS_AT_ONCE ? ROWS_AT_ONCE : 1;
         err = count == 1 ? row_write(index->db, row) : rows_write(index->db, row);
-        if (!err && db_changes(index->db) != count) /* its home gave a sequence twice */
+        if (!err && db_changes(index->db) != count &&
+            rows_are_new(index, row, count)) /* its home gave a sequence twice */
             LOG(LOG_ERROR, "archive_sequence_taken", F_INT("account", row->account), F_INT("sequence", row->sequence),
                 F_INT("rows", count));
         i += count;
     }
     for (uint32_t i = b->moved; !err && i < b->count; i++)
-        if (b->rows[i].origin) err = origin_write(index->db, b->rows[i].account, b->rows[i].origin);
+        if (b->rows[i].origin) err = origin_write(index->db, &b->rows[i]);
     if (err) return err;
     index->late_rows -= b->count - b->moved;
     b->moved = b->count;
@@ -190,12 +201,18 @@ int archive_index_next_id(struct db *db, int64_t *out) {
     return 0;
 }
 
+static uint32_t origin_bits(int64_t account, int64_t origin) {
+    return origin ? ((uint32_t)((uint64_t)origin >> 32) ^ (uint32_t)account) | 1 : 0;
+}
+
 static void bucket_add(struct bucket *b, const struct late_row *row) {
     if (b->count == b->cap) {
-        b->cap = b->cap ? b->cap * 2 : 8;
+        b->cap = b->cap ? b->cap + b->cap / 2 : 8;
         b->rows = realloc(b->rows, b->cap * sizeof *b->rows);
-        CHECK(b->rows);
+        b->origins = realloc(b->origins, b->cap * sizeof *b->origins);
+        CHECK(b->rows && b->origins);
     }
+    b->origins[b->count] = origin_bits(row->account, row->origin);
     b->rows[b->count++] = *row;
 }
 
@@ -203,7 +220,7 @@ static void bucket_add(struct bucket *b, const struct late_row *row) {
 static int add_at_once(struct db *db, const struct late_row *row) {
     int err = row_write(db, row);
     if (!err && db_changes(db) == 0) err = ERR_EXISTS;
-    return err || !row->origin ? err : origin_write(db, row->account, row->origin);
+    return err || !row->origin ? err : origin_write(db, row);
 }
 
 int archive_index_add(struct db *db, const struct archive_owner *owner, int64_t origin, int64_t id) {
@@ -224,19 +241,24 @@ int archive_index_add(struct db *db, const struct archive_owner *owner, int64_t 
     return b->count - b->moved < BUCKET_ROWS_MAX ? 0 : bucket_settle(index, at);
 }
 
-static bool bucket_has_origin(const struct bucket *b, int64_t account, int64_t origin) {
-    for (uint32_t i = 0; i < b->count; i++)
-        if (b->rows[i].origin == origin && b->rows[i].account == account) return true;
-    return false;
+/* The message; 0: none. */
+static int64_t bucket_find_origin(const struct bucket *b, int64_t account, int64_t origin) {
+    uint32_t bits = origin_bits(account, origin), alike = 0;
+    for (uint32_t i = 0; i < b->count; i++) alike += b->origins[i] == bits;
+    for (uint32_t i = 0; alike && i < b->count; i++)
+        if (b->rows[i].origin == origin && b->rows[i].account == account) return b->rows[i].message;
+    return 0;
 }
 
-int archive_index_find_origin(struct db *db, int64_t account, int64_t origin) {
+int archive_index_find_origin(struct db *db, int64_t account, int64_t origin, int64_t *out_message) {
     struct archive_index *index = index_of(db);
-    if (index && bucket_has_origin(&index->buckets[bucket_of(account)], account, origin)) return ERR_EXISTS;
-    struct db_statement *s = db_prepare(db, "SELECT 1 FROM archive_origins WHERE account = ?1 AND origin = ?2");
+    *out_message = index ? bucket_find_origin(&index->buckets[bucket_of(account)], account, origin) : 0;
+    if (*out_message) return ERR_EXISTS;
+    struct db_statement *s = db_prepare(db, "SELECT message FROM archive_origins WHERE account = ?1 AND origin = ?2");
     db_bind_int(s, 1, account);
     db_bind_int(s, 2, origin);
     int got = db_step(s);
+    if (got == 1) *out_message = db_int(s, 0);
     db_finish(s);
     return got == 1 ? ERR_EXISTS : got;
 }
@@ -279,17 +301,24 @@ static void nothing_ended(struct db_companion *companion, bool committed) {
     (void)committed;
 }
 
+static void bucket_reread_origins(struct bucket *b) {
+    for (uint32_t i = 0; i < b->count; i++) b->origins[i] = origin_bits(b->rows[i].account, b->rows[i].origin);
+}
+
+static void bucket_free(struct bucket *b) {
+    free(b->rows);
+    free(b->origins);
+    *b = (struct bucket){.touched = b->touched};
+}
+
 static void bucket_committed(struct archive_index *index, uint32_t at) {
     struct bucket *b = &index->buckets[at];
     if (b->moved) {
         memmove(b->rows, b->rows + b->moved, (b->count - b->moved) * sizeof *b->rows);
         b->count -= b->moved;
         b->moved = 0;
-        if (b->cap > BUCKET_ROWS_MAX / 8 && b->count == 0) { /* was a busy account's: give it back */
-            free(b->rows);
-            b->rows = NULL;
-            b->cap = 0;
-        }
+        bucket_reread_origins(b);
+        if (b->cap > BUCKET_ROWS_MAX / 8 && b->count == 0) bucket_free(b); /* was a busy account's: give it back */
     }
     b->base = b->count;
 }
@@ -305,6 +334,7 @@ static void bucket_rolled_back(struct archive_index *index, uint32_t at) {
     index->late_rows += kept;
     b->count = kept;
     b->moved = 0;
+    bucket_reread_origins(b);
 }
 
 static void writer_ended(struct db_companion *companion, bool committed) {
@@ -340,42 +370,58 @@ static struct late_row row_read(struct db_statement *s, int column) {
                              .message = db_int(s, 0)};
 }
 
-static int message_reindex(struct db *db, struct db_statement *s) {
-    struct late_row out = row_read(s, 1), in = row_read(s, 5);
-    int64_t origin = db_int(s, 9), keeper = out.account ? out.account : in.account;
-    int err = out.account ? row_write(db, &out) : 0;
-    if (!err && in.account) err = row_write(db, &in);
-    return err || !origin || !keeper ? err : origin_write(db, keeper, origin);
+static void row_recover(struct archive_index *index, struct late_row row, int64_t origin) {
+    if (!row.account) return;
+    row.origin = origin;
+    bucket_add(&index->buckets[bucket_of(row.account)], &row);
+    index->late_rows++;
 }
 
-/* Everything above the mark once more. */
-static int messages_reindex(struct db *db) {
-    struct db_statement *s = db_prepare(
-        db, "SELECT id, out_account, out_sequence, out_peer, out_flags, in_account, in_sequence, in_peer, in_flags, "
-            "origin FROM messages WHERE id > (SELECT message FROM archive_settled) ORDER BY id");
-    int got, err = 0;
-    while (!err && (got = db_step(s)) != 0) err = got < 0 ? got : message_reindex(db, s);
+/* Everything above the mark is late once more. */
+static int rows_recover(struct archive_index *index) {
+    struct db_statement *s =
+        db_prepare(index->db,
+                   "SELECT id, out_account, out_sequence, out_peer, out_flags, in_account, in_sequence, in_peer, "
+                   "in_flags, origin FROM messages WHERE id > (SELECT message FROM archive_settled) ORDER BY id");
+    int got;
+    while ((got = db_step(s)) == 1) {
+        struct late_row out = row_read(s, 1), in = row_read(s, 5);
+        row_recover(index, out, db_int(s, 9));
+        row_recover(index, in, out.account ? 0 : db_int(s, 9));
+    }
     db_finish(s);
-    return err;
+    return got;
+}
+
+static void buckets_recovered(struct archive_index *index) {
+    for (uint32_t at = 0; at < ARCHIVE_BUCKETS; at++) {
+        index->buckets[at].base = index->buckets[at].count;
+        atomic_store(&index->shared->late[at], index->buckets[at].count);
+    }
 }
 
 static int writer_recover(struct archive_index *index) {
     int64_t next = 0;
-    int err = db_begin(index->db);
-    if (err) return err;
-    err = messages_reindex(index->db);
+    int err = rows_recover(index);
     if (!err) err = next_id_from_tables(index->db, &next);
-    if (!err) err = settled_write(index->db, next - 1);
-    if (err)
+    if (err) return err;
+    index->last_message = index->last_committed = index->sweep_mark = index->recovered = next - 1;
+    buckets_recovered(index);
+    return 0;
+}
+
+/* A crash may have left more than may be late. What cannot be written now (a full disk) stays late. */
+static void writer_catch_up(struct archive_index *index) {
+    int err = db_begin(index->db);
+    if (err) return;
+    if (archive_index_tidy(index->db))
         db_rollback(index->db);
     else
-        err = db_commit(index->db);
-    index->last_message = index->last_committed = index->sweep_mark = next - 1;
-    return err;
+        db_commit(index->db);
 }
 
 static void index_free(struct archive_index *index) {
-    for (uint32_t i = 0; index->buckets && i < ARCHIVE_BUCKETS; i++) free(index->buckets[i].rows);
+    for (uint32_t i = 0; index->buckets && i < ARCHIVE_BUCKETS; i++) bucket_free(&index->buckets[i]);
     free(index->buckets);
     free(index);
 }
@@ -400,6 +446,7 @@ int archive_index_attach(struct db *db, struct archive_shared *shared, int (*set
         }
     }
     db_set_companion(db, &index->companion);
+    if (!settle) writer_catch_up(index);
     return 0;
 }
 

@@ -36,8 +36,8 @@ int archive_index_ready(struct db *db, int64_t account);
 /* A message that is new: its id, and rows for its owners and its origin (0: none). */
 int archive_index_next_id(struct db *db, int64_t *out);
 int archive_index_add(struct db *db, const struct archive_owner *owner, int64_t origin, int64_t id);
-/* ERR_EXISTS when the account has sent it. */
-int archive_index_find_origin(struct db *db, int64_t account, int64_t origin);
+/* ERR_EXISTS when the account has sent it: the message (0: not known, or it is gone since, or none). */
+int archive_index_find_origin(struct db *db, int64_t account, int64_t origin, int64_t *out_message);
 
 /* As in archive_rows.peer. */
 int64_t archive_peer_hash(struct str peer);

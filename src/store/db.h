@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 
 struct db;
@@ -17,10 +18,14 @@ struct db_statement; /* cached by the connection under its text's address: pass 
 struct db_options {
     const char *path;
     bool read_only;
+    bool unchanging;           /* read only, and nobody writes it: neither logs nor locks beside it are looked at */
     bool sync_off;             /* tests/faults only: synchronous=OFF, to prove that the power-cut test notices */
     const char *vfs;           /* NULL: the default; tests give their shim's name */
     uint32_t checkpoint_pages; /* how long a log db_tidy lets be; 0: the default */
     int lock_ms;               /* how long somebody else's lock is waited for; 0: the default */
+    int cache_kib;             /* of pages; 0: the default */
+    bool
+        disposable; /* can be made again: a statement that does not compile means that the file is damaged, not a bug */
 };
 
 int db_open(const struct db_options *options, struct db **out);
@@ -29,7 +34,13 @@ void db_close(struct db **db);
 int db_begin(struct db *db);  /* a read-only connection: one consistent view until the commit */
 int db_commit(struct db *db); /* on failure the transaction is rolled back: ERR_FULL or ERR_STORE */
 void db_rollback(struct db *db);
-/* What may wait until answers are out: a writer calls it between its transactions (SQLite: folds a long log back into the file). */
+/*
+ * What may wait until answers are out (SQLite: folding a long log back into the file, in pages). db_untidy: how long the log is when it
+ * is too long, else 0. db_fold: of any writing connection, beside the writer's commits; how far it came from the log's beginning. db_tidy: the
+ * writer, between its transactions: what is left, if it is untidy.
+ */
+int db_untidy(const struct db *db);
+int db_fold(struct db *db);
 void db_tidy(struct db *db);
 /* Statements separated by semicolons: migrations. */
 int db_script(struct db *db, const char *sql);
@@ -56,8 +67,26 @@ int64_t db_changes(struct db *db);
 int64_t db_last_id(struct db *db);
 /* Rows changed since the connection was opened: whether something has been changed at all. */
 int64_t db_changes_total(struct db *db);
+/* Room for bytes to be bound, empty; the next call of this function takes it back. */
+struct buf *db_scratch(struct db *db);
+/* Pages looked at since the connection was opened, wherever they came from: what a query reads (benchmarks, tests). */
+int64_t db_pages_fetched(struct db *db);
+/* What it read since it was opened made no sense: the file is damaged, or no database. */
+bool db_is_corrupt(const struct db *db);
 /* The last error in words, for the log. */
 const char *db_message(struct db *db);
+
+/*
+ * A copy of what this connection sees, page by page, into a file that is there and empty; the connection is inside a transaction, so that it sees
+ * one state, and nobody who writes waits. 1: call again; 0: all is there.
+ */
+struct db_copy;
+int db_copy_begin(struct db *db, const char *path, struct db_copy **out);
+int db_copy_step(struct db_copy *copy, int pages); /* ERR_STORE: db_copy_end says what it was */
+int db_copy_end(struct db_copy **copy); /* at any time; a copy that is not whole is worth nothing. Not synced. */
+bool db_has_table(struct db *db, const char *name);
+/* Reads all of it: 0, or ERR_STORE and the first things that are wrong, a line each. Takes time. */
+int db_check(struct db *db, struct buf *out_wrong);
 
 /* What a module keeps beside a connection; it is told of transactions. One per connection, owned by whoever sets it. */
 struct db_companion {

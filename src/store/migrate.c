@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "store/schema.h"
 
-static int version_read(struct db *db, int64_t *out) {
+int migrate_version(struct db *db, int64_t *out) {
     struct db_statement *s = db_prepare(db, "SELECT max(version) FROM migrations");
     int got = db_step(s);
     if (got == 1) *out = db_int(s, 0);
@@ -40,7 +40,7 @@ static int step_apply(struct db *db, const struct schema_step *step) {
 int migrate(struct db *db) {
     int64_t version = 0;
     int err = db_script(db, "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)");
-    if (!err) err = version_read(db, &version);
+    if (!err) err = migrate_version(db, &version);
     if (!err && version > schema_step_count) {
         LOG(LOG_ERROR, "database_is_newer", F_INT("version", version), F_INT("known", schema_step_count));
         err = ERR_UNSUPPORTED;

@@ -35,6 +35,24 @@ int roster_each(struct db *db, int64_t account, bool (*each)(void *arg, const st
     return walk_end(s, got);
 }
 
+int roster_seen_by(struct db *db, struct jid who, const struct str *owners, uint32_t count,
+                   bool (*each)(void *arg, struct str owner, unsigned flags, bool is_blocked), void *arg) {
+    struct str full = jid_str(who);
+    struct db_statement *s = db_prepare(
+        db, "SELECT a.jid, coalesce(r.flags, 0), EXISTS (SELECT 1 FROM blocked b WHERE b.account = a.id AND b.jid IN "
+            "(?65, ?66, ?67, ?68)) FROM accounts a LEFT JOIN roster r ON r.account = a.id AND r.jid = ?65 "
+            "WHERE a.jid IN (" BATCH_64 ") AND a.deleted = 0");
+    for (uint32_t i = 0; i < BATCH_MAX; i++) db_bind_text(s, (int)i + 1, i < count ? owners[i] : STR_NONE);
+    db_bind_text(s, 65, jid_bare_str(who));
+    db_bind_text(s, 66, jid_domain(who));
+    db_bind_text(s, 67, full);
+    db_bind_text(s, 68, who.local_len ? str_from(full, who.local_len + 1u) : full); /* domain/resource */
+    int got;
+    while ((got = db_step(s)) == 1)
+        if (!each(arg, db_text(s, 0), (unsigned)db_int(s, 1), db_int(s, 2) != 0)) break;
+    return walk_end(s, got);
+}
+
 static int version_set(struct db *db, int64_t account, int64_t version) {
     struct db_statement *s = db_prepare(db, "UPDATE accounts SET roster_version = ?2 WHERE id = ?1");
     db_bind_int(s, 1, account);

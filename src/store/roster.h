@@ -3,7 +3,9 @@
 #define CONFAB_STORE_ROSTER_H
 
 #include "base/arena.h"
+#include "store/batch.h"
 #include "store/db.h"
+#include "xmpp/jid.h"
 
 /* RFC 6121 appendix A as flags; "pending in" is a row in the requests. */
 enum {
@@ -22,6 +24,9 @@ struct roster_row {
 };
 
 int roster_each(struct db *db, int64_t account, bool (*each)(void *arg, const struct roster_row *row), void *arg);
+/* What `who` (full) is in the rosters of these owners (bare, at most BATCH_MAX): flags, or that it is blocked. Of owners that exist. */
+int roster_seen_by(struct db *db, struct jid who, const struct str *owners, uint32_t count,
+                   bool (*each)(void *arg, struct str owner, unsigned flags, bool is_blocked), void *arg);
 /* Inserts or replaces, and sets the account's roster version. */
 int roster_put(struct db *db, int64_t account, const struct roster_row *row, int64_t version);
 int roster_remove(struct db *db, int64_t account, struct str jid, int64_t version);

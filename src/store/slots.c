@@ -263,22 +263,21 @@ static int ids_read(struct db_statement *s, unsigned max, bool (*busy)(void *arg
     return got < 0 ? got : count;
 }
 
-int slots_drop_account(struct db *db, int64_t account) {
+int slots_drop_account(struct db *db, int64_t account, uint32_t max, bool *out_more) {
     int64_t ids[BATCH];
-    for (int count = BATCH; count == BATCH;) {
-        struct db_statement *s = db_prepare(db, "SELECT id, get_id FROM slots WHERE account = ?1 LIMIT 256");
-        db_bind_int(s, 1, account);
-        count = ids_read(s, BATCH, NULL, NULL, ids);
-        if (count < 0) return count;
-        for (int i = 0; i < count; i++) {
-            int err = slot_empty(db, ids[i]);
-            if (err && err != ERR_NOT_FOUND) return err;
-            s = db_prepare(db, "DELETE FROM slots WHERE id = ?1");
-            db_bind_int(s, 1, ids[i]);
-            err = db_run(s);
-            if (err) return err;
-        }
+    struct db_statement *s = db_prepare(db, "SELECT id, get_id FROM slots WHERE account = ?1 LIMIT 256");
+    db_bind_int(s, 1, account);
+    int most = max < BATCH ? (int)max : BATCH, count = ids_read(s, (unsigned)most, NULL, NULL, ids);
+    if (count < 0) return count;
+    for (int i = 0; i < count; i++) {
+        int err = slot_empty(db, ids[i]);
+        if (err && err != ERR_NOT_FOUND) return err;
+        s = db_prepare(db, "DELETE FROM slots WHERE id = ?1");
+        db_bind_int(s, 1, ids[i]);
+        err = db_run(s);
+        if (err) return err;
     }
+    *out_more = count == most;
     return 0;
 }
 

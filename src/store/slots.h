@@ -50,8 +50,8 @@ int slots_touch(struct db *db, int64_t id, int64_t expires_us);
 int slots_complete(struct db *db, int64_t id, const uint8_t hash[SLOT_HASH_LEN], int64_t now_us, int64_t expires_us);
 /* Given up, or the file deleted. ERR_NOT_FOUND: it has gone already. */
 int slots_remove(struct db *db, int64_t id);
-/* Part of the end of an account. */
-int slots_drop_account(struct db *db, int64_t account);
+/* Part of the end of an account: `max` of its slots (256 at most); out_more: there may be others. */
+int slots_drop_account(struct db *db, int64_t account, uint32_t max, bool *out_more);
 
 /* Removes up to `max` that have expired (not those of which busy says that they are being written), and forgets what has long gone. */
 int slots_expire(struct db *db, int64_t now_us, unsigned max, bool (*busy)(void *arg, struct str get_id), void *arg,

@@ -1,5 +1,5 @@
 /*
- * worker.c: the threads behind store.h: one that writes, some that read, one that computes, two for files.
+ * worker.c: the threads behind store.h: one that writes, one that folds its log back, some that read, one that computes, two for files.
  *
  * The writer takes all that waits and makes it one transaction; while it syncs, and a moment longer when there is much, the
  * next batch gathers. A read whose
@@ -40,6 +40,20 @@ struct queue {
     bool closed;                    /* nothing more comes */
 };
 
+#define REST_PAGES_MAX 1000 /* what the writer folds back itself */
+#define NO_FURTHER (-1)     /* somebody reads what was before, or the disk is full */
+
+/* Folds the log back while commits go on, when the writer asks. */
+struct folder {
+    pthread_t thread;
+    struct db *db; /* NULL: there is none, the writer does it all */
+    pthread_mutex_t lock;
+    pthread_cond_t asked_now;
+    bool closed;
+    atomic_bool asked; /* and not done */
+    atomic_int pages;  /* of the log that are folded back; 0: not asked since it began anew; NO_FURTHER */
+};
+
 /* A thread and the connection it uses. */
 struct worker {
     struct store *store;
@@ -52,6 +66,7 @@ struct store {
     bool manual;
     struct queue writes, reads, work, files;
     struct lanes lanes; /* of `writes` */
+    struct folder folder;
     struct worker writer, computer, filers[FILERS], readers[READERS_MAX];
     unsigned reader_count;
     struct archive_shared archive;
@@ -279,12 +294,50 @@ static bool batch_is_long(const struct store_job *first) {
     return count == BUSY_JOBS;
 }
 
+static void folder_ask(struct folder *f) {
+    pthread_mutex_lock(&f->lock);
+    atomic_store(&f->asked, true);
+    pthread_cond_signal(&f->asked_now);
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* Not in the writer's time: it takes a tenth of a second on a good day, and everybody's messages would wait. */
+static void writer_tidy(struct store *store) {
+    struct folder *f = &store->folder;
+    struct db *db = store->writer.db;
+    int untidy = db_untidy(db);
+    if (!untidy || atomic_load(&f->asked)) return;
+    int pages = atomic_load(&f->pages);
+    if (f->db && pages != NO_FURTHER && untidy - pages > REST_PAGES_MAX) {
+        folder_ask(f);
+        return;
+    }
+    db_tidy(db);
+    atomic_store(&f->pages, 0);
+}
+
+static void *folder_main(void *arg) {
+    struct folder *f = arg;
+    pthread_mutex_lock(&f->lock);
+    for (;;) {
+        while (!atomic_load(&f->asked) && !f->closed) pthread_cond_wait(&f->asked_now, &f->lock);
+        if (f->closed) break;
+        pthread_mutex_unlock(&f->lock);
+        int pages = db_fold(f->db);
+        atomic_store(&f->pages, pages > atomic_load(&f->pages) ? pages : NO_FURTHER);
+        atomic_store(&f->asked, false);
+        pthread_mutex_lock(&f->lock);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return NULL;
+}
+
 static void batch_run(struct store *store, struct store_job *first) {
     if (batch_writes(first) && !batch_together(store, first))
         for (struct store_job *job = first; job; job = job_next(job))
             if (job->kind == STORE_WRITE) job_alone(store, job);
     batch_release(store, first);
-    db_tidy(store->writer.db);
+    writer_tidy(store);
 }
 
 /* --- threads --- */
@@ -314,14 +367,34 @@ static void *computer_main(void *arg) {
     return NULL;
 }
 
-static void worker_start(struct worker *w, struct queue *queue, void *(*main)(void *), const char *name) {
-    w->queue = queue;
+static void thread_start(pthread_t *thread, void *(*main)(void *), void *arg, const char *name) {
     sigset_t all, before; /* signals are for the first thread */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    CHECK(pthread_create(&w->thread, NULL, main, w) == 0); /* at start-up only */
+    CHECK(pthread_create(thread, NULL, main, arg) == 0); /* at start-up only */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_setname_np(w->thread, name);
+    pthread_setname_np(*thread, name);
+}
+
+static void worker_start(struct worker *w, struct queue *queue, void *(*main)(void *), const char *name) {
+    w->queue = queue;
+    thread_start(&w->thread, main, w, name);
+}
+
+static void folder_start(struct folder *f) {
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->asked_now, NULL);
+    thread_start(&f->thread, folder_main, f, "store-fold");
+}
+
+static void folder_stop(struct folder *f) {
+    pthread_mutex_lock(&f->lock);
+    f->closed = true;
+    pthread_cond_signal(&f->asked_now);
+    pthread_mutex_unlock(&f->lock);
+    pthread_join(f->thread, NULL);
+    pthread_cond_destroy(&f->asked_now);
+    pthread_mutex_destroy(&f->lock);
 }
 
 /* --- the face --- */
@@ -330,6 +403,7 @@ static int connections_open(struct store *store, const struct store_options *opt
     int err = db_open(&options->db, &store->writer.db);
     if (!err) err = migrate(store->writer.db);
     if (!err) err = archive_index_attach(store->writer.db, &store->archive, NULL, NULL);
+    if (!err && !options->manual) err = db_open(&options->db, &store->folder.db);
     struct db_options reading = options->db;
     reading.read_only = true;
     for (unsigned i = 0; !err && i < store->reader_count; i++) {
@@ -346,6 +420,7 @@ static void store_destroy(struct store **store) {
         archive_index_detach(s->readers[i].db);
         db_close(&s->readers[i].db);
     }
+    db_close(&s->folder.db);
     archive_index_detach(s->writer.db);
     db_close(&s->writer.db); /* last: it folds the log back */
     queue_destroy(&s->writes);
@@ -357,6 +432,7 @@ static void store_destroy(struct store **store) {
 
 static void threads_start(struct store *store) {
     worker_start(&store->writer, &store->writes, writer_main, "store-write");
+    folder_start(&store->folder);
     worker_start(&store->computer, &store->work, computer_main, "store-work");
     for (unsigned i = 0; i < FILERS; i++) worker_start(&store->filers[i], &store->files, computer_main, "store-file");
     for (unsigned i = 0; i < store->reader_count; i++)
@@ -398,6 +474,7 @@ static void threads_stop(struct store *store) {
     queue_close(&store->work);
     queue_close(&store->files);
     pthread_join(store->writer.thread, NULL);
+    folder_stop(&store->folder);
     pthread_join(store->computer.thread, NULL);
     for (unsigned i = 0; i < FILERS; i++) pthread_join(store->filers[i].thread, NULL);
     for (unsigned i = 0; i < store->reader_count; i++) pthread_join(store->readers[i].thread, NULL);

@@ -653,6 +653,12 @@ enum xml_error xml_parse(struct arena *arena, struct str bytes, const struct xml
     return XML_OK;
 }
 
+struct xml_node *xml_parse_own(struct arena *arena, struct str bytes) {
+    static const struct xml_limits none = {UINT32_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX};
+    struct xml_node *el;
+    return xml_parse(arena, bytes, NULL, &none, &el) == XML_OK ? el : NULL;
+}
+
 /* --- the stream header --- */
 
 /* S name S? = S? "value", as in an XML declaration. False: it is not there, or broken, on which what follows fails. */
@@ -698,17 +704,34 @@ static enum xml_error take_declaration(struct parser *p) {
     return take_literal(p, STR("?>")) ? XML_OK : XML_NOT_WELL_FORMED;
 }
 
-static struct xml_scope scope_of(struct arena *arena, const struct frame *f) {
+/* What the frame declares, before what is in force around it. */
+static struct xml_scope scope_of(struct arena *arena, const struct frame *f, const struct xml_scope *around) {
     struct xml_scope scope = {.default_ns = f->default_ns};
+    uint32_t inherited = around ? around->prefix_count : 0, i = 0;
     for (const struct binding *b = f->bindings; b; b = b->outer) scope.prefix_count++;
-    struct str(*pairs)[2] = arena_alloc(arena, scope.prefix_count * sizeof *pairs);
-    uint32_t i = 0;
+    struct str(*pairs)[2] = arena_alloc(arena, (scope.prefix_count + inherited) * sizeof *pairs);
     for (const struct binding *b = f->bindings; b; b = b->outer, i++) {
         pairs[i][0] = b->prefix;
         pairs[i][1] = b->uri;
     }
+    for (uint32_t at = 0; at < inherited; at++, i++) {
+        pairs[i][0] = around->prefixes[at][0];
+        pairs[i][1] = around->prefixes[at][1];
+    }
+    scope.prefix_count = i;
     scope.prefixes = (const struct str(*)[2])pairs;
     return scope;
+}
+
+static enum xml_error parse_tag(struct parser *p, struct xml_node **out, struct xml_scope *out_scope) {
+    skip_space(p);
+    if (p->end - p->at >= 2 && p->at[0] == '<' && (p->at[1] == '?' || p->at[1] == '!')) return XML_RESTRICTED;
+    enum xml_error error = take_tag(p);
+    if (error) return error;
+    if (!take(p, '>') || p->at != p->end) return XML_NOT_WELL_FORMED;
+    *out = p->root;
+    *out_scope = scope_of(p->arena, p->top, p->scope);
+    return XML_OK;
 }
 
 enum xml_error xml_parse_header(struct arena *arena, struct str bytes, const struct xml_limits *limits,
@@ -717,13 +740,13 @@ enum xml_error xml_parse_header(struct arena *arena, struct str bytes, const str
     if (!utf8_valid_xml(bytes)) return XML_NOT_WELL_FORMED;
     struct parser p = parser_over(arena, bytes, NULL, limits);
     enum xml_error error = take_declaration(&p);
-    if (error) return error;
-    skip_space(&p);
-    if (p.end - p.at >= 2 && p.at[0] == '<' && (p.at[1] == '?' || p.at[1] == '!')) return XML_RESTRICTED;
-    error = take_tag(&p);
-    if (error) return error;
-    if (!take(&p, '>') || p.at != p.end) return XML_NOT_WELL_FORMED;
-    *out = p.root;
-    *out_scope = scope_of(arena, p.top);
-    return XML_OK;
+    return error ? error : parse_tag(&p, out, out_scope);
+}
+
+enum xml_error xml_parse_tag(struct arena *arena, struct str bytes, const struct xml_scope *scope,
+                             const struct xml_limits *limits, struct xml_node **out, struct xml_scope *out_scope) {
+    if (bytes.len > limits->bytes_max) return XML_TOO_BIG;
+    if (!utf8_valid_xml(bytes)) return XML_NOT_WELL_FORMED;
+    struct parser p = parser_over(arena, bytes, scope, limits);
+    return parse_tag(&p, out, out_scope);
 }

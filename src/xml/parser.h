@@ -77,11 +77,16 @@ struct xml_scope {
  */
 enum xml_error xml_parse(struct arena *arena, struct str bytes, const struct xml_scope *scope,
                          const struct xml_limits *limits, struct xml_node **out);
+/* What this server wrote itself, as an element: it was checked where it came in, so it has no limits here. NULL: it is none (a damaged store). Borrows `bytes`. */
+struct xml_node *xml_parse_own(struct arena *arena, struct str bytes);
 /*
  * A stream header as an element without children, and the scope it opens (in the arena; copy what must live longer).
  * Accepts the frame that XML_FRAME_HEADER names.
  */
 enum xml_error xml_parse_header(struct arena *arena, struct str bytes, const struct xml_limits *limits,
                                 struct xml_node **out, struct xml_scope *out_scope);
+/* The same of any opening tag, inside a scope; *out_scope is what is in force behind it, and borrows from `scope`. For documents too large for a tree. */
+enum xml_error xml_parse_tag(struct arena *arena, struct str bytes, const struct xml_scope *scope,
+                             const struct xml_limits *limits, struct xml_node **out, struct xml_scope *out_scope);
 
 #endif

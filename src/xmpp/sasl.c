@@ -41,22 +41,27 @@ static bool is_printable_ascii(struct str s) {
     return true;
 }
 
-static void derive(enum hash hash, struct str prepared, struct scram_keys *keys) {
-    uint8_t salted[HASH_LEN_MAX], client_key[HASH_LEN_MAX];
+void scram_keys_from(enum hash hash, const uint8_t *salted, struct scram_keys *keys) {
+    uint8_t client_key[HASH_LEN_MAX];
     size_t len = hash_len(hash);
-    pbkdf2(hash, prepared, str_of(keys->salt, sizeof keys->salt), keys->iterations, salted);
     hmac(hash, str_of(salted, len), STR("Client Key"), client_key);
     hash_bytes(hash, str_of(client_key, len), keys->stored);
     hmac(hash, str_of(salted, len), STR("Server Key"), keys->server);
-    bytes_wipe(salted, sizeof salted);
     bytes_wipe(client_key, sizeof client_key);
 }
 
-int scram_derive(enum hash hash, struct str password, const uint8_t salt[SASL_SALT_LEN], unsigned iterations,
-                 struct scram_keys *out) {
-    struct scram_keys keys = {.iterations = iterations};
+static void derive(enum hash hash, struct str prepared, struct scram_keys *keys) {
+    uint8_t salted[HASH_LEN_MAX];
+    pbkdf2(hash, prepared, str_of(keys->salt, keys->salt_len), keys->iterations, salted);
+    scram_keys_from(hash, salted, keys);
+    bytes_wipe(salted, sizeof salted);
+}
+
+static int derive_with(enum hash hash, struct str password, struct str salt, unsigned iterations,
+                       struct scram_keys *out) {
+    struct scram_keys keys = {.salt_len = (uint8_t)salt.len, .iterations = iterations};
     if (password.len == 0 || password.len > PASSWORD_MAX) return ERR_INVALID;
-    memcpy(keys.salt, salt, SASL_SALT_LEN);
+    memcpy(keys.salt, salt.p, salt.len);
     if (is_printable_ascii(password)) {
         derive(hash, password, &keys);
     } else {
@@ -74,9 +79,15 @@ int scram_derive(enum hash hash, struct str password, const uint8_t salt[SASL_SA
     return 0;
 }
 
+int scram_derive(enum hash hash, struct str password, const uint8_t salt[SASL_SALT_LEN], unsigned iterations,
+                 struct scram_keys *out) {
+    return derive_with(hash, password, str_of(salt, SASL_SALT_LEN), iterations, out);
+}
+
 bool scram_check_password(enum hash hash, const struct scram_keys *keys, struct str password) {
     struct scram_keys own;
-    if (keys->iterations == 0 || scram_derive(hash, password, keys->salt, keys->iterations, &own)) return false;
+    struct str salt = str_of(keys->salt, keys->salt_len);
+    if (keys->iterations == 0 || derive_with(hash, password, salt, keys->iterations, &own)) return false;
     return bytes_equal(own.stored, keys->stored, hash_len(hash));
 }
 
@@ -92,7 +103,7 @@ static void fake_part(enum hash hash, const uint8_t secret[16], const char *purp
 }
 
 void scram_fake(enum hash hash, const uint8_t secret[16], struct str name, struct scram_keys *out) {
-    *out = (struct scram_keys){.iterations = SASL_ITERATIONS};
+    *out = (struct scram_keys){.salt_len = SASL_SALT_LEN, .iterations = SASL_ITERATIONS};
     fake_part(hash, secret, "salt", name, out->salt, SASL_SALT_LEN);
     fake_part(hash, secret, "stored", name, out->stored, hash_len(hash));
     fake_part(hash, secret, "server", name, out->server, hash_len(hash));
@@ -175,10 +186,11 @@ struct str scram_binding_type(const struct scram *s) {
     return field_value(take_field(&gs2), 'p');
 }
 
-struct str scram_challenge(struct scram *s, struct arena *arena, const struct scram_keys *keys) {
+struct str scram_challenge(struct scram *s, struct arena *arena, const struct scram_keys *keys, struct str extensions) {
     CHECK(str_some(s->nonce) && keys->iterations > 0);
-    struct str salt = base64_encode(arena, str_of(keys->salt, sizeof keys->salt));
-    struct str text = arena_printf(arena, "r=%.*s,s=%.*s,i=%u", STR_FMT(s->nonce), STR_FMT(salt), keys->iterations);
+    struct str salt = base64_encode(arena, str_of(keys->salt, keys->salt_len));
+    struct str text = arena_printf(arena, "r=%.*s,s=%.*s,i=%u%.*s", STR_FMT(s->nonce), STR_FMT(salt), keys->iterations,
+                                   STR_FMT(extensions));
     heap_free(&s->server_first);
     s->server_first = heap_dup(text);
     return text;

@@ -9,12 +9,14 @@
 #include "base/crypto.h"
 #include "base/str.h"
 
-#define SASL_SALT_LEN 16
+#define SASL_SALT_LEN 16      /* of ours */
+#define SASL_SALT_MAX 64      /* of accounts that came from elsewhere */
 #define SASL_ITERATIONS 10000 /* for new passwords */
 
 /* One stored form of a password. */
 struct scram_keys {
-    uint8_t salt[SASL_SALT_LEN];
+    uint8_t salt[SASL_SALT_MAX];
+    uint8_t salt_len;
     uint32_t iterations; /* 0: none stored for this hash */
     uint8_t stored[HASH_LEN_MAX], server[HASH_LEN_MAX];
 };
@@ -23,6 +25,8 @@ struct scram_keys {
  * a salt of its own. */
 int scram_derive(enum hash hash, struct str password, const uint8_t salt[SASL_SALT_LEN], unsigned iterations,
                  struct scram_keys *out);
+/* The keys from SaltedPassword (RFC 5802), hash_len bytes, which a client has derived with the salt and the iterations in `keys`. */
+void scram_keys_from(enum hash hash, const uint8_t *salted, struct scram_keys *keys);
 /* The keys of nobody: salt from a keyed hash of the name (the same after a restart), default iterations, keys that
  * nothing proves. */
 void scram_fake(enum hash hash, const uint8_t secret[16], struct str name, struct scram_keys *out);
@@ -56,8 +60,8 @@ enum sasl_error scram_first(struct scram *s, struct arena *arena, struct str cli
                             struct str *out_name, struct str *out_authzid);
 /* After scram_first: the type of channel binding that the client names ("tls-exporter"), STR_NONE without -PLUS. */
 struct str scram_binding_type(const struct scram *s);
-/* server-first-message for these keys (iterations not 0), in arena. */
-struct str scram_challenge(struct scram *s, struct arena *arena, const struct scram_keys *keys);
+/* server-first-message for these keys (iterations not 0), in arena. extensions: ",x=..." behind it, or empty; they are signed with it. */
+struct str scram_challenge(struct scram *s, struct arena *arena, const struct scram_keys *keys, struct str extensions);
 /* client-final-message. SASL_OK: proven; *out_server_final is "v=..." in arena. `binding`: the data of the binding that
  * scram_binding_type names, for -PLUS (STR_NONE without). */
 enum sasl_error scram_final(struct scram *s, struct arena *arena, const struct scram_keys *keys,

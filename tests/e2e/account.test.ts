@@ -1,5 +1,6 @@
 // An account from its making in the app to its end, in the words that the app uses for it.
 
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { useWorld } from './harness/world.ts';
 
@@ -44,6 +45,45 @@ test('an account is made in the app, changes its password, signs out, and is del
   await expect.poll(() => field.getAttribute('aria-invalid')).toBe('true');
 });
 
+test('a copy of the account is saved; after its end nothing of it is in this browser', async () => {
+  const [a, b] = await world.accounts('mia', 'noah');
+  await world.befriend(a, b);
+  const mia = await world.enter(a);
+  await mia.go('People');
+  await mia.chatWith(b.name);
+  await mia.say('to be kept');
+  await mia.mark('to be kept', 'sent');
+
+  await mia.section('Account');
+  const saved = mia.page.waitForEvent('download');
+  await mia.button('Save a copy').click();
+  const file = await saved;
+  expect(file.suggestedFilename()).toBe(`${a.jid}.xml`);
+  const text = readFileSync(await file.path(), 'utf8');
+  expect(text).toContain('to be kept');
+  expect(text).toContain(b.jid);
+  expect(text).not.toMatch(/scram/i);
+  await mia.toast('The copy is being saved');
+
+  // Who finds the browser open cannot do it: the password is asked for, and has to be right.
+  await mia.button('Delete…').click();
+  const dialog = mia.page.getByRole('dialog');
+  await dialog.getByText(`This deletes ${a.jid}`).waitFor();
+  const password = dialog.getByLabel('Your password, to be sure it is you');
+  await password.fill('not it');
+  await mia.button('Delete account').click();
+  await expect.poll(() => password.getAttribute('aria-invalid')).toBe('true');
+  await password.fill(a.password);
+  await mia.button('Delete account').click();
+  await mia.page.getByLabel('Address').waitFor();
+  await mia.toast(`${a.jid} was deleted`);
+  const left = () => mia.page.evaluate(async () => (await indexedDB.databases()).map((it) => it.name));
+  await expect.poll(left).toEqual(['confab']);
+  await mia.page.reload();
+  await mia.page.getByLabel('Address').waitFor();
+  expect(await mia.page.getByText(a.jid).count()).toBe(0);
+});
+
 test('what cannot be an account is said at the field', async () => {
   const [taken] = await world.accounts('taken');
   const who = await world.sit();
@@ -57,7 +97,7 @@ test('what cannot be an account is said at the field', async () => {
   // Nobody is told which names exist.
   await who.fillSignIn('nobody-has-this', 'wrong');
   await expect.poll(() => password.getAttribute('aria-invalid')).toBe('true');
-  expect(await who.page.locator('.err-text').textContent()).toBe(words);
+  await expect.poll(() => who.page.locator('.err-text').textContent()).toBe(words);
 
   await who.button('Create an account').click();
   const name = who.page.getByLabel('Your name on this server');

@@ -85,7 +85,7 @@ for (const size of ['phone', 'desktop'] as const)
       .row(mia.name)
       .locator('.row-text', { hasText: /^Voice message 0:0\d$/ })
       .waitFor();
-    expect(await noah.page.locator('.app').textContent()).not.toMatch(/\/files\//);
+    await expect.poll(() => noah.page.locator('.app').textContent()).not.toMatch(/\/files\//);
   });
 
 /** A second of a coloured square, as a browser records it. */

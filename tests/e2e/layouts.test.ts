@@ -4,7 +4,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Account } from '../proto/harness/login.ts';
-import { type Size, SIZES } from './harness/browser.ts';
+import { SIZES, type Size } from './harness/browser.ts';
 import type { Person } from './harness/person.ts';
 import { type Line, seed } from './harness/seed.ts';
 import { useWorld } from './harness/world.ts';
@@ -156,8 +156,9 @@ test('without a mouse: from the door to a sent message, and to what one has not 
   await ann.row(b.name).locator('.badge').waitFor();
 
   // From a field that holds something, and as fast as fingers can be.
-  await ann.page.getByLabel('Search chats and people').focus();
+  await ann.page.getByLabel('Search chats, people and messages').focus();
   await keyboard.press('Control+k');
+  await ann.page.locator('dialog input:focus').waitFor();
   await keyboard.type(b.name);
   await keyboard.press('Enter');
   await ann.sees('press a key');
@@ -181,6 +182,7 @@ test('without a mouse: from the door to a sent message, and to what one has not 
   await keyboard.press('Enter');
   await ann.page.getByRole('menuitem', { name: 'Copy text' }).waitFor();
   await keyboard.press('Escape');
+  await ann.page.getByRole('menu').waitFor({ state: 'detached' });
   await keyboard.press('Escape');
   await expect.poll(focus).toBe(`Message to ${b.name}`);
 });

@@ -22,12 +22,12 @@ test('rename, block, unblock, remove', async () => {
   await mia.button(/^Block Noah/).click();
   await mia.toast('Noah from the lake is blocked');
   await mia.page.getByText('You blocked Noah from the lake.').waitFor();
-  expect(await mia.composer.count()).toBe(0);
+  await expect.poll(() => mia.composer.count()).toBe(0);
   await noah.page.locator('.chat-sub', { hasText: 'offline' }).waitFor();
   await noah.say('do you hear me?');
   await noah.mark('do you hear me?', 'failed');
   await noah.button('Send again').waitFor();
-  expect(await noah.page.locator('.failline span').textContent()).not.toMatch(/service|error|stanza/i);
+  await expect.poll(() => noah.page.locator('.failline span').textContent()).not.toMatch(/service|error|stanza/i);
 
   await mia.section('Privacy');
   await mia.button('Unblock').click();
@@ -37,7 +37,7 @@ test('rename, block, unblock, remove', async () => {
   await mia.go('Chats');
   await mia.chatWith('Noah from the lake');
   await mia.sees('do you hear me?');
-  expect(await mia.message('do you hear me?').count()).toBe(1);
+  await expect.poll(() => mia.message('do you hear me?').count()).toBe(1);
 
   await mia.button(/^Remove Noah/).click();
   await mia.toast('removed from your contacts');
@@ -50,7 +50,7 @@ test('rename, block, unblock, remove', async () => {
   await mia.page.reload();
   await mia.online();
   await mia.go('People');
-  expect(await mia.row('Noah').count()).toBe(0);
+  await expect.poll(() => mia.row('Noah').count()).toBe(0);
   // The messages stay.
   await mia.go('Chats');
   await mia.chatWith(noah.name);

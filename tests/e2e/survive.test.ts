@@ -56,7 +56,7 @@ test('a reload keeps the outbox and the draft', async () => {
   await mia.composer.fill('half a thought');
   await mia.page.reload();
   await mia.mark('written in the tunnel', 'sending');
-  expect(await mia.composer.inputValue()).toBe('half a thought');
+  await expect.poll(() => mia.composer.inputValue()).toBe('half a thought');
   mia.link.release();
   await mia.mark('written in the tunnel', 'read');
   await noah.say('got it');
@@ -79,7 +79,7 @@ test('a crash of the page keeps the outbox and the draft', async () => {
   await mia.open(`#/chat/${noah.jid}`);
   await dead.close();
   await mia.mark('before the crash', 'read');
-  expect(await mia.composer.inputValue()).toBe('not finished');
+  await expect.poll(() => mia.composer.inputValue()).toBe('not finished');
   expect(await noah.texts()).toEqual(['before the crash']);
 });
 
@@ -128,7 +128,7 @@ test('offline one goes on writing, and it goes out when one is back', async () =
   await mia.sees('where are you?');
   await mia.mark('from the mountain hut', 'read');
   await noah.mark('where are you?', 'read');
-  expect(await noah.page.locator('.msg').count()).toBe(2);
+  await expect.poll(() => noah.page.locator('.msg').count()).toBe(2);
 });
 
 test('a cut connection is resumed, and what came meanwhile comes once', async () => {

@@ -29,7 +29,7 @@ test('add, accept, and talk both ways', async () => {
   await noah.sees('Are you there?');
   await noah.say('I am. https://example.org/map and 🙂');
   await mia.sees('I am.');
-  expect(await mia.page.locator('.msg.in .text a').getAttribute('href')).toBe('https://example.org/map');
+  await expect.poll(() => mia.page.locator('.msg.in .text a').getAttribute('href')).toBe('https://example.org/map');
   await noah.say('/me waves');
   await mia.page
     .locator('.text.me', { hasText: `${b.name} waves` })
@@ -54,7 +54,7 @@ test('a request that is refused goes away and is not asked again by itself', asy
   await ivy.page.getByText('has not answered your request yet').first().waitFor({ state: 'detached' });
   await otto.page.reload();
   await otto.online();
-  expect(await card.count()).toBe(0);
+  await expect.poll(() => card.count()).toBe(0);
 });
 
 test('the mark tells how far a message has come', async () => {
@@ -108,7 +108,7 @@ test('typing, presence and status text', async () => {
   await noah.page.locator('.chat-sub', { hasText: 'do not disturb' }).waitFor();
   await mia.section('.*mia');
   await mia.page.getByLabel('Status text').fill('On the water until noon');
-  await mia.button('Save').click();
+  await mia.page.getByRole('region', { name: 'Status' }).getByRole('button', { name: 'Save' }).click();
   await noah.page.locator('.chat-sub', { hasText: 'On the water until noon' }).waitFor();
   await noah.page.locator('.chat-bar .is-busy').waitFor();
 
@@ -167,6 +167,7 @@ test('notes to oneself reach one’s other devices', async () => {
   const desk = await world.enter(a);
   const phone = await world.enter(a, { size: 'phone' });
   await desk.page.keyboard.press('Control+k');
+  await desk.page.locator('dialog input:focus').waitFor();
   await desk.page.keyboard.type('notes');
   await desk.page.keyboard.press('Enter');
   await desk.say('buy bread');

@@ -19,6 +19,8 @@
 
 #define ACCOUNTS 24
 #define MESSAGES_MAX 1200
+#define STANZA_BEGIN "<message xmlns='jabber:client' id='"
+#define STANZA_BEGIN_LEN (sizeof STANZA_BEGIN - 1 + 7) /* with five digits, a quote and a bracket */
 
 /* Thousands of failures are logged on stderr, which is closed for it; what matters goes out here. */
 #define FAIL(...)                                                                                                      \
@@ -43,7 +45,10 @@ struct sent {
     struct archive_entry entry;
     char stanza[600], out_peer[32], in_peer[32];
     enum fate fate;
-    int rows; /* found */
+    int rows;      /* found */
+    int buried;    /* of them, as tombstones */
+    long retracts; /* -1: nothing */
+    bool is_taken; /* back, if what says so was kept */
 };
 
 static struct sent sent[MESSAGES_MAX];
@@ -53,23 +58,54 @@ static void address(char out[32], int64_t account) {
     snprintf(out, 32, "u%d@localhost", (int)account);
 }
 
+/* Of one in ten its author takes something back. */
+static void retract_roll(struct sent *m) {
+    m->retracts = sent_count && roll(10) == 0 ? (long)roll(sent_count) : -1;
+    if (m->retracts >= 0 && sent[m->retracts].retracts >= 0) m->retracts = -1;
+}
+
+static void stanza_write(struct sent *m) {
+    int len = snprintf(m->stanza, sizeof m->stanza, STANZA_BEGIN "%05zu'>", sent_count);
+    char *at = m->stanza + len;
+    size_t room = sizeof m->stanza - (size_t)len;
+    if (m->retracts < 0)
+        snprintf(at, room, "<body>%*s</body></message>", (int)roll(500), "");
+    else
+        snprintf(at, room, "<retract xmlns='urn:xmpp:message-retract:1' id='%05ld'/></message>", m->retracts);
+}
+
 static struct sent *sent_new(void) {
     struct sent *m = &sent[sent_count];
+    retract_roll(m);
+    const struct sent *target = m->retracts < 0 ? NULL : &sent[m->retracts];
     int64_t out = (int64_t)roll(ACCOUNTS) + 1, in = (int64_t)roll(ACCOUNTS) + 1;
-    snprintf(m->stanza, sizeof m->stanza, "<message n='%05zu'>%*s</message>", sent_count, (int)roll(500), "");
+    if (target) {
+        in = target->entry.in.account;
+        out = target->entry.out.account ? target->entry.out.account : in;
+    }
+    stanza_write(m);
     address(m->out_peer, in);
     address(m->in_peer, out);
     int64_t sequence = 1000 + (int64_t)sent_count * 2;
     m->entry = (struct archive_entry){
         .out = {out == in ? 0 : out, sequence, str_c(m->out_peer), ARCHIVE_OUT},
-        .in = {in, sequence + 1, str_c(m->in_peer), ARCHIVE_OFFLINE},
+        .in = {in, sequence + 1, str_c(m->in_peer), ARCHIVE_OFFLINE | (out == in ? ARCHIVE_OUT : 0u)},
         .origin = sent_count + 1,
+        .about = !target   ? 0
+                 : roll(4) ? (uint64_t)m->retracts + 1
+                           : 1000000, /* by the index, or looked for */
         .stanza = str_c(m->stanza),
     };
     m->fate = UNKNOWN;
-    m->rows = 0;
+    m->rows = m->buried = 0;
     sent_count++;
     return m;
+}
+
+/* As the archive service does. */
+static int sent_add(struct db *db, const struct sent *m) {
+    int err = archive_add(db, &m->entry);
+    return err || m->retracts < 0 ? err : archive_retract(db, &m->entry);
 }
 
 static int rows_of(const struct sent *m) {
@@ -83,17 +119,27 @@ struct look {
     bool wrong;
 };
 
+static bool is_tombstone_of(const struct sent *m, struct str stanza) {
+    struct str mark = STR("<retracted ");
+    return stanza.len > STANZA_BEGIN_LEN + mark.len && memcmp(stanza.p, m->stanza, STANZA_BEGIN_LEN) == 0 &&
+           memcmp(stanza.p + STANZA_BEGIN_LEN, mark.p, mark.len) == 0;
+}
+
 static bool look_at(void *arg, const struct archive_row *row) {
     struct look *look = arg;
-    unsigned long n = row->stanza.len > 19 ? strtoul(row->stanza.p + 12, NULL, 10) : MESSAGES_MAX;
+    unsigned long n =
+        row->stanza.len > STANZA_BEGIN_LEN ? strtoul(row->stanza.p + STANZA_BEGIN_LEN - 7, NULL, 10) : MESSAGES_MAX;
     const struct archive_owner *owner = NULL;
-    if (n < sent_count) owner = row->flags & ARCHIVE_OUT ? &sent[n].entry.out : &sent[n].entry.in;
+    bool is_sent = n < sent_count && row->flags & ARCHIVE_OUT && sent[n].entry.out.account;
+    if (n < sent_count) owner = is_sent ? &sent[n].entry.out : &sent[n].entry.in;
+    bool is_buried = owner && is_tombstone_of(&sent[n], row->stanza);
     bool right = owner && owner->account == look->account && owner->sequence == row->sequence &&
                  row->sequence > look->last && str_eq(owner->peer, row->peer) &&
-                 str_eq(sent[n].entry.stanza, row->stanza);
+                 (is_buried || str_eq(sent[n].entry.stanza, row->stanza));
     look->last = row->sequence;
     look->wrong |= !right;
     if (right) sent[n].rows++;
+    if (is_buried) sent[n].buried++;
     return true;
 }
 
@@ -107,7 +153,7 @@ static bool integrity_ok(struct db *db) {
 /* NULL when all is as promised, else what is not. */
 static const char *archive_verdict(struct db *db) {
     if (!integrity_ok(db)) return "the database is damaged";
-    for (size_t i = 0; i < sent_count; i++) sent[i].rows = 0;
+    for (size_t i = 0; i < sent_count; i++) sent[i].rows = sent[i].buried = 0;
     for (int64_t account = 1; account <= ACCOUNTS; account++) {
         struct look look = {.account = account};
         struct archive_query all = {.account = account, .max = UINT32_MAX};
@@ -115,7 +161,12 @@ static const char *archive_verdict(struct db *db) {
         if (archive_query(db, &all, look_at, &look, &complete) || !complete) return "a query fails";
         if (look.wrong) return "a row is wrong, out of order or there twice";
     }
+    for (size_t i = 0; i < sent_count; i++) sent[i].is_taken = false;
+    for (size_t i = 0; i < sent_count; i++)
+        if (sent[i].retracts >= 0 && sent[i].rows) sent[sent[i].retracts].is_taken = true;
     for (size_t i = 0; i < sent_count; i++) {
+        if (sent[i].buried != (sent[i].is_taken ? sent[i].rows : 0))
+            return "a retraction and what it retracts disagree";
         if (sent[i].rows != 0 && sent[i].rows != rows_of(&sent[i])) return "one archive has it, the other has not";
         if (sent[i].fate == ACKNOWLEDGED && sent[i].rows == 0) return "an acknowledged message is lost";
         if (sent[i].rows && archive_add(db, &sent[i].entry) != ERR_EXISTS) return "a message can be sent twice";
@@ -168,7 +219,7 @@ static void shared_reset(uint32_t rows_max) {
 static int batch(struct db *db) {
     size_t first = sent_count;
     int err = db_begin(db);
-    for (uint64_t n = roll(30) + 1; !err && n; n--) err = archive_add(db, &sent_new()->entry);
+    for (uint64_t n = roll(30) + 1; !err && n; n--) err = sent_add(db, sent_new());
     if (!err && roll(4) == 0) err = archive_index_ready(db, (int64_t)roll(ACCOUNTS) + 1);
     if (!err) err = archive_index_tidy(db);
     if (err)
@@ -284,7 +335,7 @@ static struct hub hub;
 static struct turn turn;
 
 static int keep_run(struct db *db, struct store_job *job) {
-    return archive_add(db, &((struct keep_job *)job)->sent->entry);
+    return sent_add(db, ((struct keep_job *)job)->sent);
 }
 
 static void keep_done(struct turn *at, struct store_job *job) {

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
         MUST(str_some(name) && (!authzid.p || authzid.len) && str_ends(s.nonce, STR("5erver")));
         MUST(str_some(scram_binding_type(&s)) == s.plus_chosen);
         scram_fake(HASH_SHA1, secret, name, &keys);
-        scram_challenge(&s, arena, &keys);
+        scram_challenge(&s, arena, &keys, STR(",h=AAAA"));
         MUST(scram_final(&s, arena, &keys, str_from(text, split + 1), binding, &out) != SASL_OK && !out.p);
         hash_bytes(HASH_SHA1, str_of(client_key, 20), keys.stored);
         struct str final = true_final(arena, &s, &keys, client_key, binding);

@@ -101,7 +101,8 @@ static bool slot_look(const char *key, struct slot_row *out) {
 static void slots_make(void) {
     static const char *const ids[] = {FILE_ID, OPEN_ID, HALF_ID};
     struct db *db = store_db(server.store);
-    MUST(slots_drop_account(db, 1) == 0);
+    bool more;
+    MUST(slots_drop_account(db, 1, 256, &more) == 0);
     for (size_t i = 0; i < 3; i++) {
         MUST(blob_delete(server.media->blobs, str_c(ids[i])) == 0);
         MUST(slots_buried(db, str_c(ids[i])) == 0);

@@ -78,7 +78,7 @@ static void stage_options(void) {
     o->dead_ms = 10000;
     o->idle_accounts_ms = 1000;
     o->roster_items = o->blocked_items = o->resources = 5;
-    o->mam_page = o->offline_page = 3;
+    o->mam_page = o->inbox_page = o->offline_page = 3;
     server.limits = (struct xml_limits){(uint32_t)o->stanza_bytes, (uint16_t)o->depth, (uint16_t)o->attributes,
                                         (uint32_t)o->children};
     server.limits_unauthenticated = server.limits;

@@ -247,6 +247,20 @@ describe('what is seen of it', () => {
     await alice.pick(x`<presence from='${bob}'><show>chat</show></presence>`);
   });
 
+  test('who unblocks sees on each device what the contact has become meanwhile', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    await stage.befriend(a, b);
+    const one = await stage.signIn(a, { resource: 'one', presence: true });
+    const two = await stage.signIn(a, { resource: 'two', presence: true });
+    const bob = await stage.signIn(b, { presence: true });
+    await bob.settle(one, two);
+    await one.set(block(bob.bare));
+    bob.send('<presence><show>away</show></presence>');
+    await bob.settle();
+    await one.set(unblock(bob.bare));
+    for (const device of [one, two]) await device.pick(x`<presence from='${bob}'><show>away</show></presence>`);
+  });
+
   test('so does each contact of a blocked domain', async () => {
     const [alice, bob] = await friends();
     const [c] = await stage.accounts('carol');

@@ -1,7 +1,7 @@
 // Message Carbons (XEP-0280): what one device sends or gets, the others of the account see too, once, in the archive's order.
 
 import { describe, expect, test } from 'vitest';
-import { type Account, type Client, type El, everything, NS, resume, useServer, x } from './harness/index.ts';
+import { type Account, type Client, type El, enableSm, everything, NS, resume, useServer, x } from './harness/index.ts';
 
 const stage = useServer();
 
@@ -183,6 +183,100 @@ describe('received', () => {
     await pc.pick(x`<message type='chat' id='m1'/>`);
     await pc.receivesNothing(bob);
   });
+});
+
+describe('a copy to who is not available is that message, and does not come again as itself', () => {
+  /** A session that has switched copies on and said nothing else, as clients are for a moment when they sign in. It ends with its connection. */
+  const comes = async (a: Account, resource: string) => {
+    const c = await stage.signIn(a, { resource });
+    await enableSm(c, false);
+    await c.set(ENABLE);
+    return c;
+  };
+  const sends = async (b: Account, to: string, ...ids: string[]) => {
+    const bob = await stage.signIn(b, { sm: true });
+    for (const id of ids) bob.send(chat(to, id));
+    await bob.allAcked();
+    return bob;
+  };
+  const copied = async (c: Client, id: string) => {
+    const copy = await c.pick(x`<message type='chat'><received xmlns='${NS.carbons}'/></message>`);
+    expect(forwarded(copy, 'received').attr('id')).toBe(id);
+  };
+  /** What it is given once it is available, up to a message that it sends to itself. */
+  const given = async (c: Client, ...others: Client[]) => {
+    c.send('<presence/>');
+    c.send(chat(c.jid, 'end'));
+    await c.until(() => c.history.some((el) => el.attr('id') === 'end'), 'the end');
+    const ids = (await c.settle(...others)).filter((el) => el.name === 'message').map((el) => el.attr('id'));
+    expect(ids.at(-1)).toBe('end');
+    return ids.slice(0, -1);
+  };
+
+  test.each([true, false])('when nobody was there (acknowledged: %s)', async (acks) => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    const c = await comes(a, 'c');
+    c.autoAck = acks;
+    const bob = await sends(b, a.jid, 'm1', 'm2');
+    await copied(c, 'm1');
+    await copied(c, 'm2');
+    expect(await given(c, bob)).toEqual([]);
+    bob.send(chat(a.jid, 'm3'));
+    await c.pick(x`<message type='chat' id='m3'/>`);
+    if (!acks) return;
+    await c.ping();
+    await c.close();
+    // Nor does it wait for the next one.
+    expect(await given(await stage.signIn(a, { resource: 'next' }))).toEqual([]);
+  });
+
+  test('for the next one neither, whatever happens in between, once it has arrived', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    const c = await comes(a, 'c');
+    await sends(b, a.jid, 'm1');
+    await copied(c, 'm1');
+    await c.ping();
+    await c.close();
+    await stage.server.restart('SIGTERM');
+    expect(await given(await stage.signIn(a, { resource: 'next' }))).toEqual([]);
+  });
+
+  test('when another session had it, too, and is gone', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    const gone = await stage.signIn(a, { resource: 'gone' });
+    await enableSm(gone, false);
+    gone.autoAck = false;
+    await stage.available(gone);
+    const c = await comes(a, 'c');
+    c.autoAck = false;
+    const bob = await sends(b, a.jid, 'm1');
+    await copied(c, 'm1');
+    await gone.pick(x`<message type='chat' id='m1'/>`);
+    expect(await given(c, bob)).toEqual([]);
+    gone.kill();
+    await c.pick(x`<presence from='${gone}' type='unavailable'/>`);
+    expect(await given(c, bob)).toEqual([]);
+  });
+
+  test.each([true, false])(
+    'one that never arrived goes to another, as itself (who is there by then: %s)',
+    async (isThere) => {
+      const [a, b] = await stage.accounts('alice', 'bob');
+      const c = await comes(a, 'c');
+      c.autoAck = false;
+      const bob = await sends(b, a.jid, 'm1');
+      await copied(c, 'm1');
+      const next = await stage.signIn(a, { resource: 'next' });
+      if (isThere) expect(await given(next, bob)).toEqual([]); // somebody else has it, for now
+      c.kill();
+      await expect.poll(() => stage.server.ctl(['sessions'])).not.toContain(c.jid);
+      if (!isThere) next.send('<presence/>');
+      const m = await next.pick(x`<message from='${bob}' type='chat' id='m1'><body>m1</body></message>`);
+      expect(m.child('delay', NS.delay)).toBeDefined();
+      expect(m.all('stanza-id', NS.sid).map((id) => id.attr('by'))).toEqual([a.jid]);
+      expect(m.child('received')).toBeUndefined();
+    },
+  );
 });
 
 describe('with oneself', () => {

@@ -3,7 +3,7 @@
 
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { everything, filesOf, NS, Persistent, type Slot, useServer } from './harness/index.ts';
+import { chance, everything, filesOf, NS, Persistent, type Slot, useServer } from './harness/index.ts';
 
 const ROUNDS = Number(process.env.CONFAB_ROUNDS ?? process.env.CRASH_ROUNDS ?? 3);
 const SEED = Number(process.env.CONFAB_SEED ?? randomInt(1, 2 ** 31));
@@ -35,21 +35,10 @@ async function uploads(): Promise<{ stored: [Slot, Buffer][]; until: Promise<unk
   return { stored, until: Promise.all(Array.from({ length: UPLOADERS }, uploader)) };
 }
 
-/** A small generator (mulberry32): the moments of the kills are those of the seed. */
-function random(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 test(
   `${ROUNDS} kills under load, seed ${SEED}`,
   async () => {
-    const rng = random(SEED);
+    const rng = chance(SEED);
     const everybody: Persistent[] = [];
     const pairs: [Persistent, Persistent][] = [];
     for (let i = 0; i < PAIRS; i++) {
@@ -121,7 +110,7 @@ test('without a kill, cuts of the network alone: each message arrives exactly on
   const one = new Persistent(stage.server, a, b.jid, randomUUID());
   const two = new Persistent(stage.server, b, a.jid, randomUUID());
   await Promise.all([one.start(), two.start()]);
-  const rng = random(SEED + 1);
+  const rng = chance(SEED + 1);
   for (let round = 0; round < 6; round++) {
     const victim = round % 2 ? one : two;
     const goal = one.sent.length + two.sent.length + 60 + Math.floor(rng() * 100);

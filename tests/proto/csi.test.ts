@@ -103,6 +103,7 @@ test('typing notices are dropped, receipts and messages are not', async () => {
   bob.sends`<message to='${alice.bare}' type='chat' id='b'><body>x</body><active xmlns='${NS.chatstates}'/></message>`;
   await alice.receives`<message type='chat' id='b'/>`;
   active(alice);
+  await alice.ping();
   bob.sends`<message to='${alice.bare}' type='chat' id='s2'><composing xmlns='${NS.chatstates}'/></message>`;
   await alice.receives`<message type='chat' id='s2'/>`;
 });

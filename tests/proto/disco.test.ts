@@ -107,10 +107,15 @@ describe('other accounts', () => {
       String(await alice.iq('get', q, to))
         .replaceAll(to, 'X')
         .replaceAll(/ id='[^']*'/g, '');
-    for (const q of [INFO, ITEMS, `<query xmlns='${NS.version}'/>`, "<query xmlns='jabber:iq:last'/>"]) {
+    for (const [q, condition] of [
+      [INFO, 'service-unavailable'],
+      [ITEMS, 'service-unavailable'],
+      [`<query xmlns='${NS.version}'/>`, 'service-unavailable'],
+      ["<query xmlns='jabber:iq:last'/>", 'forbidden'], // XEP-0012 section 4
+    ] as const) {
       const real = await ask(bob.bare, q);
       expect(real).toBe(await ask(stage.nobody(), q));
-      expect(real).toContain('service-unavailable');
+      expect(real).toContain(condition);
     }
     await bob.receivesNothing(alice);
   });

@@ -223,6 +223,35 @@ describe('kept for later', () => {
     expect(got).toEqual([...Array.from({ length: n }, (_, i) => String(i)), 'live']);
   });
 
+  test.each(['acknowledges', 'reads the archive'])(
+    'what comes while they come is also for a device that takes long, when another one %s',
+    async (what) => {
+      const [a, b] = await stage.accounts('alice', 'bob');
+      const bob = await stage.signIn(b, { sm: true });
+      const n = 1000; // more than the sockets hold
+      for (let i = 0; i < n; i++)
+        bob.sends`<message to='${a.jid}' type='chat' id='n${i}'><body>${i} ${'w'.repeat(8000)}</body></message>`;
+      await bob.allAcked();
+      const slow = await stage.signIn(a, { resource: 'slow', sm: true, transport: 'tcp' });
+      slow.bytes.pause();
+      slow.send('<presence/>');
+      const quick = await stage.signIn(a, { resource: 'quick', sm: true });
+      await expect.poll(() => stage.server.ctl(['sessions', a.jid])).toMatch(/^\S*\/slow .*available=yes/m);
+      quick.send('<presence/>');
+      await quick.pick(x`<presence from='${quick}'/>`);
+      await say(bob, a.jid, 'live');
+      await quick.pick("<message type='chat' id='live'/>");
+      quick.ack();
+      await quick.ping();
+      if (what === 'reads the archive') await page(quick, { before: '', max: 1 });
+      slow.bytes.unpause();
+      await slow.until(() => slow.history.some((e) => e.attr('id') === 'live'), 'the live message');
+      const got = slow.history.filter((e) => e.name === 'message').map((e) => e.attr('id'));
+      expect(got.at(-1)).toBe('live');
+      expect(new Set(got).size).toBe(got.length);
+    },
+  );
+
   test('what was delivered to one session does not come to the next as news', async () => {
     const [a, b] = await stage.accounts('alice', 'bob');
     const bob = await stage.signIn(b, { sm: true });

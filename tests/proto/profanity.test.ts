@@ -1,99 +1,22 @@
-// Debian's Profanity, the terminal client, in a terminal (tmux): signs in over verified TLS, sees presence, talks, sends
-// a file and takes one.
+// Debian's Profanity: signs in over verified TLS, sees presence, talks, sends a file and takes one. Beside the app: app/profanity.test.ts.
 
-import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { type Account, DEADLINE_MS, eventually, filesOf, makeCa, useServer, x } from './harness/index.ts';
+import { type Account, eventually, filesOf, makeCa, useServer, x } from './harness/index.ts';
+import { Profanity, profanityIsHere } from './harness/profanity.ts';
 
 const DOMAIN = 'chat.example';
 const ca = makeCa(DOMAIN);
 const stage = useServer({ tls: { certificate: ca.certificate, key: ca.key }, auth: { plaintext: 'never' } });
 
-const installed = ['tmux', 'profanity'].every(
-  (p) => spawnSync(p, [p === 'tmux' ? '-V' : '--version'], { stdio: 'ignore' }).status === 0,
-);
-
-class Profanity {
-  readonly home = mkdtempSync(join(tmpdir(), 'confab-profanity-'));
-  private readonly socket = join(this.home, 'tmux');
-
-  /** `proxy`: an address that its requests for files go through. */
-  constructor(account: Account, policy: 'force' | 'legacy', proxy?: string) {
-    const share = join(this.home, '.local/share/profanity');
-    const config = join(this.home, '.config/profanity');
-    mkdirSync(share, { recursive: true });
-    mkdirSync(config, { recursive: true });
-    const port = policy === 'legacy' ? stage.ports.c2sTls : stage.ports.c2s;
-    writeFileSync(
-      join(share, 'accounts'),
-      `[test]\nenabled=true\njid=${account.jid}\nresource=profanity\nserver=127.0.0.1\nport=${port}\npassword=${account.password}\ntls.policy=${policy}\npresence.last=online\npresence.login=online\n`,
-      { mode: 0o600 },
-    );
-    writeFileSync(
-      join(config, 'profrc'),
-      `[ui]\nsplash=false\n[connection]\ntls.certpath=${ca.folder}\n[tls]\ncertpath=${ca.folder}\n[notifications]\nmessage=off\n`,
-    );
-    const env = proxy ? `env https_proxy=${proxy} ` : '';
-    this.tmux('new-session', '-d', '-x', '160', '-y', '40', `${env}profanity -a test`);
-  }
-
-  private tmux(...args: string[]): string {
-    return execFileSync('tmux', ['-S', this.socket, '-f', '/dev/null', ...args], {
-      encoding: 'utf8',
-      env: { PATH: process.env.PATH, HOME: this.home, TERM: 'xterm-256color', LANG: 'C.UTF-8' },
-    });
-  }
-
-  type(line: string): void {
-    this.tmux('send-keys', '-l', line);
-    this.tmux('send-keys', 'Enter');
-  }
-
-  screen(): string {
-    return this.tmux('capture-pane', '-p');
-  }
-
-  /** A terminal tells nobody when it changes, so it is looked at again and again until the text is there. */
-  async shows(text: RegExp): Promise<void> {
-    const deadline = performance.now() + DEADLINE_MS;
-    for (;;) {
-      const screen = this.screen();
-      if (text.test(screen)) return;
-      if (performance.now() > deadline) throw new Error(`Profanity does not show ${text}:\n${screen}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
-  /** It asks after it has signed in what the server can, and tells nobody when it knows: until then it refuses. */
-  async sendsFile(path: string): Promise<void> {
-    const refusals = () => this.screen().match(/HTTP File Upload is not supported/g)?.length ?? 0;
-    const deadline = performance.now() + DEADLINE_MS;
-    for (;;) {
-      const before = refusals();
-      this.type(`/sendfile "${path}"`);
-      while (!/Uploading|\/files\//.test(this.screen()) && refusals() === before) {
-        if (performance.now() > deadline) throw new Error(`Profanity sends no file:\n${this.screen()}`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      if (refusals() === before) return;
-      this.type('/clear');
-    }
-  }
-
-  end(): void {
-    try {
-      this.tmux('kill-server');
-    } catch {
-      // It had ended by itself.
-    }
-    rmSync(this.home, { recursive: true, force: true });
-  }
+function openProfanity(account: Account, policy: 'force' | 'legacy', proxy?: string): Profanity {
+  const p = new Profanity({ account, policy, ports: stage.ports, trust: ca.folder, ...(proxy ? { proxy } : {}) });
+  open.push(p);
+  return p;
 }
 
 let open: Profanity[] = [];
@@ -103,13 +26,12 @@ afterEach(() => {
   open = [];
 });
 
-describe.skipIf(!installed).each(['force', 'legacy'] as const)('Profanity, TLS policy %s', (policy) => {
+describe.skipIf(!profanityIsHere).each(['force', 'legacy'] as const)('Profanity, TLS policy %s', (policy) => {
   test('signs in, sees presence and talks, both ways', async () => {
     const [a, b] = await stage.accounts('alice', 'bob');
     await stage.befriend(a, b);
     const bob = await stage.signIn(b, { presence: true, transport: 'tls' });
-    const profanity = new Profanity(a, policy);
-    open.push(profanity);
+    const profanity = openProfanity(a, policy);
     await bob.pick(x`<presence from='${a.jid}/profanity'/>`);
     await profanity.shows(new RegExp(`${b.name}`));
     bob.sends`<presence><show>away</show><status>lunch</status></presence>`;
@@ -144,7 +66,7 @@ async function nameServer(): Promise<{ url: string; close(): void }> {
   return { url: `http://127.0.0.1:${(proxy.address() as net.AddressInfo).port}`, close: () => proxy.close() };
 }
 
-describe.skipIf(!installed)('Profanity', () => {
+describe.skipIf(!profanityIsHere)('Profanity', () => {
   const { slot, request, put } = filesOf(stage);
 
   test('sends a file, and saves one that our app sends', async () => {
@@ -153,8 +75,7 @@ describe.skipIf(!installed)('Profanity', () => {
     const bob = await stage.signIn(b, { presence: true, transport: 'tls' });
     const names = await nameServer();
     try {
-      const profanity = new Profanity(a, 'force', names.url);
-      open.push(profanity);
+      const profanity = openProfanity(a, 'force', names.url);
       await bob.pick(x`<presence from='${a.jid}/profanity'/>`);
       profanity.type(`/msg ${b.jid}`);
       const picture = join(profanity.home, 'a picture (1).png');

@@ -6,6 +6,7 @@ import {
   bindResource,
   type Client,
   Client as Connection,
+  type El,
   enableSm,
   NS,
   negotiate,
@@ -39,6 +40,54 @@ describe('a dead socket', () => {
     for (let i = 0; i < 10; i++)
       await c.receives`<message type='chat' id='m${i}' from='${sender}'><body>${i}</body></message>`;
     await c.receivesNothing(sender);
+  });
+
+  test('what could not be sent when it came says when that was; what comes then does not', async () => {
+    const [alice, bob] = await stage.accounts('alice', 'bob');
+    await stage.befriend(alice, bob);
+    const old = await stage.signIn(alice, { sm: true, presence: '<priority>-1</priority>' });
+    const other = await stage.signIn(alice, { resource: 'other', presence: true });
+    const sender = await stage.signIn(bob, { presence: true });
+    old.sends`<iq type='set' id='on'><enable xmlns='${NS.carbons}'/></iq>`;
+    await old.pick(x`<iq type='result' id='on'/>`);
+    await old.pick(x`<presence from='${sender}'/>`);
+    const say = (to: string, id: string) => sender.sends`<message to='${to}' type='chat' id='${id}'><body>x</body></message>`;
+    old.autoAck = false;
+    say(old.jid!, 'unacknowledged');
+    await old.pick(x`<message type='chat' id='unacknowledged'/>`);
+    const before = Date.now();
+    old.sm!.received--; // it never arrived
+    old.kill();
+    say(old.jid!, 'away');
+    say(other.jid!, 'copied');
+    other.sends`<message to='${bob.jid}' type='chat' id='sent'><body>x</body></message>`;
+    sender.sends`<presence><status>away</status></presence>`;
+    await other.pick(x`<message type='chat' id='copied'/>`);
+    await sender.pick(x`<message type='chat' id='sent'/>`);
+    await other.pick(x`<presence from='${sender}'><status>away</status></presence>`);
+    const after = Date.now();
+    const c = stage.adopt(await resume(old, alice));
+    const moment = (el: El) => Date.parse(el.need('stamp'));
+    const delays = (el: El) => el.all('delay', NS.delay);
+    const again = await c.pick(x`<message type='chat' id='unacknowledged'/>`);
+    expect(moment(again.child('delay', NS.delay)!)).toBeLessThanOrEqual(after);
+    for (const [id, kind] of [
+      ['away', undefined],
+      ['copied', 'received'],
+      ['sent', 'sent'],
+    ] as const) {
+      const el = kind
+        ? await c.pick(x`<message type='chat' from='${old.bare}'><${kind} xmlns='${NS.carbons}'/></message>`)
+        : await c.pick(x`<message type='chat' id='${id}'/>`);
+      const holder = kind ? el.child(kind, NS.carbons)!.child('forwarded', NS.forward)! : el;
+      expect(delays(holder).map((d) => d.need('from'))).toEqual([stage.domain]);
+      expect(moment(delays(holder)[0]!)).toBeGreaterThanOrEqual(before - 1000);
+      expect(moment(delays(holder)[0]!)).toBeLessThanOrEqual(after + 1000);
+      if (kind) expect(delays(el)).toEqual([]);
+    }
+    expect(delays(await c.pick(x`<presence from='${sender}'><status>away</status></presence>`))).toEqual([]);
+    say(c.jid!, 'live');
+    expect(delays(await c.pick(x`<message type='chat' id='live'/>`))).toEqual([]);
   });
 
   test('friends see nothing of it', async () => {

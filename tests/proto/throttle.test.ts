@@ -33,6 +33,24 @@ describe('a sender', () => {
     expect(performance.now() - start).toBeGreaterThan(1500);
   });
 
+  test('gets nothing new by signing in anew, nor by a second session', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    const bob = await stage.signIn(b, { presence: true });
+    const start = performance.now();
+    // Each sign-in alone would have ten free.
+    for (let round = 0; round < 6; round++) {
+      const alice = await stage.signIn(a, { resource: `r${round}` });
+      for (let i = 0; i < 10; i++)
+        alice.sends`<message to='${bob}' type='chat' id='s${round}-${i}'><body>${i}</body></message>`;
+      await alice.ping();
+      if (round % 2) await alice.close();
+    }
+    for (let round = 0; round < 6; round++)
+      for (let i = 0; i < 10; i++) await bob.pick(x`<message type='chat' id='s${round}-${i}'/>`);
+    // More than 60 at 20 a second, 10 of them free.
+    expect(performance.now() - start).toBeGreaterThan(2000);
+  });
+
   test('does not slow others', async () => {
     const [alice, bob, carol] = await stage.castWith({ presence: true }, 'alice', 'bob', 'carol');
     for (let i = 0; i < 100; i++) alice.sends`<message to='${bob}' type='chat' id='t${i}'><body>${i}</body></message>`;

@@ -150,6 +150,7 @@ static void world_options(struct world *w) {
     if (one_in(w, 3)) o->shard_waiting = 1000 + roll(w, 5000);
     if (one_in(w, 3)) o->session_waiting = 1000 + roll(w, 5000);
     o->idle_accounts_ms = one_in(w, 2) ? 1000 : 60000;
+    if (w->seed % 2) o->acks_busy = 0;
     w->server.limits = (struct xml_limits){(uint32_t)o->stanza_bytes, (uint16_t)o->depth, (uint16_t)o->attributes,
                                            (uint32_t)o->children};
     w->server.limits_unauthenticated = w->server.limits;

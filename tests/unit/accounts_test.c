@@ -6,8 +6,10 @@
 #include "store/roster.h"
 
 static struct scram_keys keys_of(int seed) {
-    struct scram_keys k = {.iterations = 4096 + (uint32_t)seed};
-    memset(k.salt, seed, sizeof k.salt);
+    /* Salts of several lengths: accounts may come from other servers. */
+    struct scram_keys k = {.iterations = 4096 + (uint32_t)seed,
+                           .salt_len = (uint8_t)(seed == 5 ? SASL_SALT_MAX : SASL_SALT_LEN)};
+    memset(k.salt, seed, k.salt_len);
     memset(k.stored, seed + 1, sizeof k.stored);
     memset(k.server, seed + 2, sizeof k.server);
     return k;
@@ -15,6 +17,7 @@ static struct scram_keys keys_of(int seed) {
 
 static void assert_keys(const struct scram_keys *got, const struct scram_keys *expected, enum hash hash) {
     assert_int_equal(got->iterations, expected->iterations);
+    assert_int_equal(got->salt_len, expected->salt_len);
     assert_memory_equal(got->salt, expected->salt, sizeof got->salt);
     assert_memory_equal(got->stored, expected->stored, hash_len(hash));
     assert_memory_equal(got->server, expected->server, hash_len(hash));
@@ -57,6 +60,28 @@ static bool count_row(void *arg, const struct archive_row *row) {
     (void)row;
     ++*(int *)arg;
     return true;
+}
+
+static void test_upgrading_keys(void **state) {
+    struct db *db = *state;
+    struct scram_keys weak = keys_of(1), strong = keys_of(1000);
+    struct account_row row;
+    int64_t a;
+    assert_int_equal(accounts_create(db, STR("a@x"), &weak, NULL, 1, &a), 0);
+    assert_int_equal(accounts_upgrade_keys(db, a, 2, HASH_SHA1, &strong), ERR_NOT_FOUND); /* another password's */
+    assert_int_equal(accounts_upgrade_keys(db, a, 1, HASH_SHA1, &weak), ERR_NOT_FOUND);   /* as weak */
+    assert_int_equal(accounts_upgrade_keys(db, a, 1, HASH_SHA256, &strong), 0);
+    assert_int_equal(accounts_find(db, STR("a@x"), &row), 0);
+    assert_keys(&row.sha1, &weak, HASH_SHA1);
+    assert_keys(&row.sha256, &strong, HASH_SHA256);
+    assert_int_equal(row.generation, 1);
+    assert_int_equal(accounts_upgrade_keys(db, a, 1, HASH_SHA1, &strong), 0);
+    assert_int_equal(accounts_upgrade_keys(db, a, 1, HASH_SHA256, &weak), ERR_NOT_FOUND);
+    assert_int_equal(accounts_find(db, STR("a@x"), &row), 0);
+    assert_keys(&row.sha1, &strong, HASH_SHA1);
+    assert_keys(&row.sha256, &strong, HASH_SHA256);
+    assert_int_equal(accounts_delete(db, a, 9), 0);
+    assert_int_equal(accounts_upgrade_keys(db, a, 2, HASH_SHA1, &strong), ERR_NOT_FOUND);
 }
 
 static bool count_contact(void *arg, const struct roster_row *row) {
@@ -167,9 +192,8 @@ static void test_each(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_there_and_back), with_db(test_the_mark_goes_forward),
-        with_db(test_deleting),       with_db(test_leaving_piece_by_piece),
-        with_db(test_each),
+        with_db(test_there_and_back), with_db(test_the_mark_goes_forward),  with_db(test_upgrading_keys),
+        with_db(test_deleting),       with_db(test_leaving_piece_by_piece), with_db(test_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,13 +8,26 @@ static void holds_nothing_when_free(void **state) {
     BUF_ADD_LIT(&b, "abc");
     assert_str(buf_str(&b), "abc");
     buf_free(&b);
-    assert_true(!b.p && b.cap == 0);
+    assert_null(b.b);
     buf_free(&b);
     buf_printf(&b, "%s=%d", "n", 5);
     assert_str(buf_str(&b), "n=5");
     buf_clear(&b);
-    assert_true(buf_len(&b) == 0 && b.cap > 0);
+    assert_true(buf_len(&b) == 0 && buf_cap(&b) > 0);
     buf_free(&b);
+}
+
+/* Whether there is room for it, for all but its NUL, or none. */
+static void prints_behind_what_it_holds(void **state) {
+    (void)state;
+    for (size_t before = 0; before < 600; before++) {
+        struct buf b = BUF_INIT;
+        for (size_t i = 0; i < before; i++) buf_add_char(&b, '.');
+        buf_printf(&b, "%s=%d", "some", 12345);
+        assert_int_equal(buf_len(&b), before + 10);
+        assert_str(str_from(buf_str(&b), before), "some=12345");
+        buf_free(&b);
+    }
 }
 
 /* Against a plain array: random additions and removals. */
@@ -37,11 +50,24 @@ static void content_survives(void **state) {
             buf_consume(&b, n);
             head += n;
         }
-        assert_true(b.head <= b.tail && b.tail <= b.cap);
+        assert_true(!b.b || (b.b->head <= b.b->tail && b.b->tail <= b.b->cap));
         assert_int_equal(buf_len(&b), tail - head);
         assert_memory_equal(buf_str(&b).p, model + head, tail - head);
     }
-    assert_true(b.cap < 1 << 16); /* room at the front is used again */
+    assert_true(buf_cap(&b) < 1 << 16); /* room at the front is used again */
+    buf_free(&b);
+}
+
+static void what_is_cut(void **state) {
+    (void)state;
+    struct buf b = BUF_INIT;
+    buf_cut(&b, 0);
+    BUF_ADD_LIT(&b, "abcdef");
+    buf_consume(&b, 2);
+    buf_cut(&b, 3);
+    assert_str(buf_str(&b), "cde");
+    BUF_ADD_LIT(&b, "x");
+    assert_str(buf_str(&b), "cdex");
     buf_free(&b);
 }
 
@@ -53,7 +79,7 @@ static void one_by_one(void **state) {
         assert_int_equal(buf_str(&b).p[0], (char)i);
         buf_consume(&b, 1);
     }
-    assert_int_equal(b.head, 0);
+    assert_int_equal(b.b->head, 0);
     buf_add_str(&b, STR_NONE);
     buf_free(&b);
 }
@@ -61,7 +87,9 @@ static void one_by_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holds_nothing_when_free),
+        cmocka_unit_test(prints_behind_what_it_holds),
         cmocka_unit_test(content_survives),
+        cmocka_unit_test(what_is_cut),
         cmocka_unit_test(one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,11 +149,11 @@ static void the_sample_gives_the_presets(void **state) {
     struct str message = STR("");
     conf_write_sample(tables, &sample);
     buf_add_char(&sample, '\0');
-    assert_int_equal(load(*state, sample.p, &v, &message), 0);
+    assert_int_equal(load(*state, buf_str(&sample).p, &v, &message), 0);
     assert_presets(&v);
-    assert_non_null(strstr(sample.p, "# Of one. (bytes; k, M, G; 1k or more)\nsize = 256k\n"));
-    assert_non_null(strstr(sample.p, "# Until closed. (seconds; ms, s, m, h, d; 1s to 1d)\nidle = 5m\n"));
-    assert_null(strstr(strstr(sample.p, "[server]") + 1, "[server]"));
+    assert_non_null(strstr(buf_str(&sample).p, "# Of one. (bytes; k, M, G; 1k or more)\nsize = 256k\n"));
+    assert_non_null(strstr(buf_str(&sample).p, "# Until closed. (seconds; ms, s, m, h, d; 1s to 1d)\nidle = 5m\n"));
+    assert_null(strstr(strstr(buf_str(&sample).p, "[server]") + 1, "[server]"));
     buf_free(&sample);
 }
 
@@ -162,9 +162,9 @@ static void markdown(void **state) {
     struct buf text = BUF_INIT;
     conf_write_markdown(tables, &text);
     buf_add_char(&text, '\0');
-    assert_non_null(strstr(text.p, "## [limits]\n\n| option | values | default | reload | meaning |\n"));
-    assert_non_null(strstr(text.p, "| `storage` | memory, sqlite | `sqlite` |  | Where. |\n"));
-    assert_non_null(strstr(text.p, "| `size` | bytes; k, M, G; 1k or more | `256k` | yes | Of one. |\n"));
+    assert_non_null(strstr(buf_str(&text).p, "## [limits]\n\n| option | values | default | reload | meaning |\n"));
+    assert_non_null(strstr(buf_str(&text).p, "| `storage` | memory, sqlite | `sqlite` |  | Where. |\n"));
+    assert_non_null(strstr(buf_str(&text).p, "| `size` | bytes; k, M, G; 1k or more | `256k` | yes | Of one. |\n"));
     buf_free(&text);
 }
 

@@ -1,4 +1,4 @@
-/* conn_test.c: a connection over real loopback TCP, plain; what TLS adds is in tls_test.c. */
+/* conn_test.c: a connection over real loopback TCP, plain; what TLS adds is in tls_test.c. Long, because its tests share one party. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -506,6 +506,30 @@ static void test_close_does_not_wait_for_ever(void **state) {
     party_shut(&p);
 }
 
+/* More than the time of one linger in all, but never so long without a byte: it gets everything. */
+static void test_close_waits_for_a_slow_reader(void **state) {
+    (void)state;
+    enum { LINGER_MS = 1000 };
+    struct party p;
+    party_open(&p);
+    static char much[6 << 20], got[16384];
+    conn_write(p.conn, str_of(much, sizeof(much)));
+    turns(1);
+    conn_close(p.conn, LINGER_MS);
+    size_t seen = 0;
+    int64_t start_ms = loop_now_ms(loop);
+    for (ssize_t n = 0; n >= 0;) {
+        n = peer_read(&p, got, sizeof(got));
+        if (n > 0) seen += (size_t)n;
+        loop_turn(loop, true);
+        /* Slowly for longer than one linger; how much it has by then does not matter. */
+        if (loop_now_ms(loop) - start_ms <= LINGER_MS) usleep(5000);
+    }
+    assert_int_equal(seen, sizeof(much));
+    assert_true(loop_now_ms(loop) - start_ms > LINGER_MS);
+    party_shut(&p);
+}
+
 static void test_close_after_their_fin(void **state) {
     (void)state;
     struct party p;
@@ -769,6 +793,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_reset, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_flushes_then_waits_for_the_peer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_does_not_wait_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_close_waits_for_a_slow_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_after_their_fin, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_from_on_data, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_moves_from_on_data, set_up, tear_down),

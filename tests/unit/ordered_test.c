@@ -21,9 +21,9 @@ static void rising_and_from_the_front(void **state) {
         assert_null(ordered_find(&o, first * 3 - 1));
         assert_int_equal(ordered_first(&o)->key, first * 3);
     }
-    assert_true(o.cap <= 8192);
+    assert_true(o.row->cap <= 8192);
     while (ordered_first(&o)) ordered_pop(&o);
-    assert_null(o.items); /* a burst leaves nothing behind */
+    assert_null(o.row); /* a burst leaves nothing behind */
     ordered_free(&o);
 }
 

@@ -34,7 +34,7 @@ static void rfc7677(void **state) {
     assert_int_equal(scram_first(&s, *state, str_c(e->first), e->server_nonce, &name, &authzid), SASL_OK);
     assert_str(name, "user");
     assert_absent(authzid);
-    assert_str(scram_challenge(&s, *state, &keys), e->challenge);
+    assert_str(scram_challenge(&s, *state, &keys, STR("")), e->challenge);
     assert_int_equal(scram_final(&s, *state, &keys, str_c(e->final), STR_NONE, &final), SASL_OK);
     assert_str(final, e->server_final);
     scram_done(&s);
@@ -54,7 +54,7 @@ static void rfc5802(void **state) {
     hash_bytes(HASH_SHA1, str_of(client_key, 20), keys.stored);
     hmac(HASH_SHA1, str_of(salted, 20), STR("Server Key"), keys.server);
     assert_int_equal(scram_first(&s, *state, str_c(e->first), e->server_nonce, &name, &authzid), SASL_OK);
-    scram_challenge(&s, *state, &keys);
+    scram_challenge(&s, *state, &keys, STR(""));
     free((char *)s.server_first.p);
     s.server_first = str_c(strdup(e->challenge));
     assert_int_equal(scram_final(&s, *state, &keys, str_c(e->final), STR_NONE, &final), SASL_OK);
@@ -115,7 +115,7 @@ static struct outcome exchange(struct arena *arena, const char *mechanism, struc
     o.error = scram_first(&s, arena, message, nonce, &o.name, &o.authzid);
     if (!o.error) {
         o.binding_type = arena_dup(arena, scram_binding_type(&s));
-        reply = base64_encode(arena, scram_challenge(&s, arena, &keys));
+        reply = base64_encode(arena, scram_challenge(&s, arena, &keys, STR("")));
         assert_int_equal(gsasl_step64(client, reply.p, &out), GSASL_NEEDS_MORE);
         assert_int_equal(base64_decode(arena, str_c(out), &message), 0);
         free(out);
@@ -249,7 +249,7 @@ static void final_messages(void **state) {
     const uint8_t secret[16] = {1};
     scram_fake(HASH_SHA1, secret, STR("abc"), &keys);
     assert_int_equal(scram_first(&s, *state, STR("n,,n=u,r=abc"), "SERVER", &name, &authzid), SASL_OK);
-    scram_challenge(&s, *state, &keys);
+    scram_challenge(&s, *state, &keys, STR(""));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (scram_final(&s, *state, &keys, str_c(cases[i].message), STR_NONE, &final) != cases[i].error)
             fail_msg("%s", cases[i].message);

@@ -134,7 +134,9 @@ static void test_equal_files(void **state) {
     assert_dead(db, "[02]");
     assert_int_equal(slots_find_by_id(db, STR("AAAAAAAAAAAAAAAAAAAA02"), 20, &row), 0);
     assert_string_equal(row.file, "AAAAAAAAAAAAAAAAAAAA01");
-    assert_int_equal(slots_drop_account(db, 2), 0);
+    bool more;
+    assert_int_equal(slots_drop_account(db, 2, 256, &more), 0);
+    assert_false(more);
     assert_dead(db, "[01][02]");
     assert_totals(db, 0, 0, 0);
 }

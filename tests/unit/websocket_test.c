@@ -89,7 +89,7 @@ struct got {
 static struct got decode(struct ws_decoder *d, struct buf *in) {
     struct got got = {.code = -1};
     struct str s = buf_str(in);
-    got.event = ws_decode(d, in->p ? in->p + in->head : NULL, s.len, &got.len, &got.payload, &got.code);
+    got.event = ws_decode(d, in->b ? in->b->bytes + in->b->head : NULL, s.len, &got.len, &got.payload, &got.code);
     if (got.event != WS_NONE) buf_consume(in, got.len);
     return got;
 }
@@ -107,7 +107,7 @@ static void test_text_of_every_length(void **state) {
         assert_int_equal(got.event, WS_TEXT);
         assert_true(str_eq(got.payload, str_of(text, lens[i])));
         assert_int_equal(buf_len(&in), 0);
-        assert_null(d.fragments.p);
+        assert_null(d.fragments.b);
         buf_free(&in);
         ws_decoder_free(&d);
     }
@@ -131,7 +131,7 @@ static void test_trickled_byte_by_byte(void **state) {
                                           STR_INIT(""), STR_INIT("next")};
     size_t at = 0;
     for (size_t i = 0; i < buf_len(&all); i++) {
-        buf_add_char(&in, all.p[i]);
+        buf_add_char(&in, buf_str(&all).p[i]);
         struct got got = decode(&d, &in);
         if (got.event == WS_NONE) continue;
         assert_int_equal(got.event, expected[at]);
@@ -140,7 +140,7 @@ static void test_trickled_byte_by_byte(void **state) {
     }
     assert_int_equal(at, 6);
     assert_int_equal(decode(&d, &in).event, WS_NONE);
-    assert_null(d.fragments.p); /* idle: nothing is held */
+    assert_null(d.fragments.b); /* idle: nothing is held */
     buf_free(&all);
     buf_free(&in);
     ws_decoder_free(&d);

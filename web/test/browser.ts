@@ -41,6 +41,8 @@ export const SCREENS: [name: string, query: string, hash: string][] = [
   ['chat-states', '', '#/chat/sofia@example.net'],
   ['chat-new', '', '#/chat/lena@example.org'],
   ['chat-asked', '', '#/chat/paul@example.org'],
+  ['kept', 'kept=1', '#/chat/noah@example.org/info'],
+  ['kept-list', 'kept=1', '#/'],
   ['chat-blocked', '', '#/chat/kofi@example.org'],
   ['chat-stranger', '', '#/chat/stranger@example.net'],
   ['notes', '', '#/chat/alex@example.org'],
@@ -59,10 +61,14 @@ export const SCREENS: [name: string, query: string, hash: string][] = [
   ['chats-settings', '', '#/settings/chats'],
   ['privacy', '', '#/settings/privacy'],
   ['account', '', '#/settings/account'],
+  ['devices', '', '#/settings/devices'],
+  ['devices-one', 'devices=one', '#/settings/devices'],
+  ['devices-many', 'devices=many', '#/settings/devices'],
   ['keyboard', '', '#/settings/keyboard'],
   ['offline', 'connection=offline', '#/chat/mia@example.org'],
   ['waiting', 'connection=waiting', '#/chat/mia@example.org'],
   ['ended', 'connection=ended', '#/chat/mia@example.org'],
+  ['offline-list', 'connection=offline', '#/'],
   ['rtl', 'dir=rtl', '#/chat/mia@example.org/info'],
   ['text200', 'text=200', '#/chat/mia@example.org'],
   ['text200-list', 'text=200', '#/'],
@@ -91,7 +97,8 @@ export const still = (page: Page): Promise<void> =>
     for (let same = 0; same < 4; ) {
       await task();
       const now = look();
-      same = now === last && window.fixture.pending() === 0 ? same + 1 : 0;
+      const coming = document.querySelector('[data-coming]') !== null;
+      same = now === last && !coming && window.fixture.pending() === 0 ? same + 1 : 0;
       last = now;
     }
   });

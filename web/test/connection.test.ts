@@ -178,6 +178,33 @@ describe('a cut', () => {
     expect(server.accounts.get('ben@example.org')!.archive.map((a) => a.message.attr('id'))).toEqual(['m1', 'm2']);
   });
 
+  it('while a message is being written counts that message once, though it comes again', async () => {
+    const { server, client, online, got, start } = setUp();
+    const disk = Promise.withResolvers<void>();
+    await start();
+    client.onMessage = (m) => {
+      got.push(m);
+      return disk.promise;
+    };
+    const say = (id: string) =>
+      server.routeMessage(
+        'ben@example.org/x',
+        textMessage({ to: 'mia@example.org', id, body: id, ask: true, chatState: false }),
+      );
+    const before = client.connection.sm.h;
+    say('w');
+    await until(() => got.length === 1, 'the message');
+    server.cut();
+    client.connection.reconnectNow();
+    await until(() => online.length === 2, 'resumed');
+    await until(() => got.length === 2, 'the message again');
+    expect(online[1]?.resumed).toBe(true);
+    disk.resolve();
+    await until(() => client.connection.sm.h !== before, 'it counts');
+    await turns(10);
+    expect(client.connection.sm.h).toBe(before + 1);
+  });
+
   it.each([
     ['inline', {}],
     ['classic after SASL2', { inline: false }],

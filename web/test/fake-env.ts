@@ -1,8 +1,15 @@
-// A browser for the store: tabs that share locks and channels, an IndexedDB in memory, the fake server behind every address.
+// A browser for the store: tabs that share locks and channels, an IndexedDB in memory, one server behind every address.
 import 'fake-indexeddb/auto';
 import { IDBFactory } from 'fake-indexeddb';
-import type { Env } from '../src/store/env';
-import type { FakeServer } from './fake-server';
+import type { Env, Http } from '../src/store/env';
+import type { OpenSocket } from '../src/xmpp/stream';
+
+/** What is at the other end: the fake server, or the road to a real one. */
+export interface Behind {
+  readonly domain: string;
+  readonly open: OpenSocket;
+  readonly http: Http;
+}
 
 class FakeChannel {
   onmessage: ((event: MessageEvent) => void) | null = null;
@@ -42,16 +49,22 @@ class FakeLocks {
   }
 }
 
+/** What a test can do to one tab. */
+export interface FakeTab {
+  visible: boolean;
+}
+
 export class FakeBrowser {
   private readonly channels = new Set<FakeChannel>();
   private readonly locks = new FakeLocks();
   private serial = 0;
   readonly wake = new Set<(why: 'online' | 'offline' | 'visible') => void>();
   readonly hide = new Set<() => void>();
+  readonly visibility = new Set<() => void>();
   readonly stash = new Map<string, string>();
 
   constructor(
-    readonly server: FakeServer,
+    readonly server: Behind,
     readonly label = 'b',
   ) {
     this.use();
@@ -64,7 +77,7 @@ export class FakeBrowser {
   }
 
   /** Ids in a row, so that a failing test reads the same every time. */
-  env(): Env {
+  env(tab: FakeTab = { visible: true }): Env {
     return {
       openSocket: this.server.open,
       ownUrl: () => 'ws://localhost/xmpp',
@@ -79,6 +92,12 @@ export class FakeBrowser {
         this.wake.add(callback);
         return () => this.wake.delete(callback);
       },
+      isVisible: () => tab.visible,
+      onVisibility: (callback) => {
+        this.visibility.add(callback);
+        return () => this.visibility.delete(callback);
+      },
+      hiddenPause: 1,
       onHide: (callback) => {
         this.hide.add(callback);
         return () => this.hide.delete(callback);
@@ -91,6 +110,7 @@ export class FakeBrowser {
       persist: () => {},
       http: this.server.http,
       uploadPauses: [1, 1, 1],
+      patience: 90_000,
       origin: 'http://localhost',
     };
   }

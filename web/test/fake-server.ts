@@ -15,7 +15,12 @@ export interface ServerOptions {
   inline?: boolean;
   sm?: boolean;
   carbons?: boolean;
+  csi?: boolean;
+  /** urn:confab:inbox:0 (decision 007). */
+  inbox?: boolean;
   mam?: boolean;
+  /** Tells its time. */
+  time?: boolean;
   mechanisms?: string[];
   registration?: boolean;
   /** Largest file in bytes; 0: takes none. */
@@ -33,6 +38,8 @@ interface Account {
   password: string;
   salt: string;
   archive: Archived[];
+  /** Read marks that were set by <read/>, and when. */
+  reads: { peer: string; id: string; at: string }[];
   roster: Map<string, { name: string; subscription: string; ask: boolean }>;
   rosterVer: number;
   blocked: Set<string>;
@@ -61,6 +68,13 @@ export class FakeServer {
   readonly files = new FakeFiles();
   readonly http: Http = (request) => this.files.answer(request);
   archiveQueries = 0;
+  /** Contact lists are answered when somebody says so. */
+  heldRosters: (() => void)[] | undefined;
+  /** So many queries are refused, as too many at once. */
+  archiveBusy = 0;
+  /** Bytes of all that was sent in answer to the inbox. */
+  inboxBytes = 0;
+  inboxQueries = 0;
   readonly options: Required<Omit<ServerOptions, 'domain'>>;
   private serial = 0;
 
@@ -71,7 +85,10 @@ export class FakeServer {
       inline: true,
       sm: true,
       carbons: false,
+      csi: false,
+      inbox: false,
       mam: true,
+      time: false,
       mechanisms: ['SCRAM-SHA-256', 'SCRAM-SHA-1'],
       registration: true,
       upload: 0,
@@ -85,6 +102,7 @@ export class FakeServer {
       password,
       salt: toBase64(encode(`salt of ${name} ${password}`)),
       archive: [],
+      reads: [],
       roster: new Map(),
       rosterVer: 1,
       blocked: new Set(),
@@ -132,6 +150,14 @@ export class FakeServer {
     else from.answer(stanza);
   }
 
+  /** What nodes and cards answer; undefined: there is none. `later`: nothing. */
+  nodes: (to: string, payload: El) => El | 'later' | undefined = () => undefined;
+
+  /** A stanza to every session of an account. */
+  toAll(address: string, stanza: El): void {
+    for (const s of this.online(address)) s.deliver(clone(stanza));
+  }
+
   online(address: string): ServerSession[] {
     return this.sessions.filter((s) => bare(s.jid) === address);
   }
@@ -158,7 +184,7 @@ export class FakeServer {
     }
     const kept = this.isKept(stanza);
     this.now += 10;
-    if (kept && mine) this.archive(mine, to, stanza);
+    const own = kept && mine ? this.archive(mine, to, stanza) : undefined;
     let id: string | undefined;
     if (kept && to !== sender) id = this.archive(theirs, sender, stanza);
     else if (kept) id = mine?.archive.at(-1)?.id;
@@ -166,8 +192,9 @@ export class FakeServer {
     if (id) copy.children.push(x('stanza-id', { xmlns: NS.sid, by: to, id }));
     for (const s of this.online(to)) s.deliver(clone(copy));
     if (!this.options.carbons) return;
-    const wrapped = (dir: string) =>
-      x(dir, { xmlns: NS.carbons }, x('forwarded', { xmlns: NS.forward }, clone(stanza)));
+    const sent = clone(stanza);
+    if (own) sent.children.push(x('stanza-id', { xmlns: NS.sid, by: sender, id: own }));
+    const wrapped = (dir: string) => x(dir, { xmlns: NS.carbons }, x('forwarded', { xmlns: NS.forward }, clone(sent)));
     for (const s of this.online(sender)) {
       if (s.jid !== full && s.carbons && to !== sender)
         s.deliver(x('message', { xmlns: NS.client, from: sender, to: s.jid, type: 'chat' }, wrapped('sent')));
@@ -274,6 +301,71 @@ function rosterItem(jid: string, item: { name: string; subscription: string; ask
   });
 }
 
+/** What is about another message does not count. */
+const ABOUT = [NS.correct, NS.retract, NS.reactions];
+
+interface Conversation {
+  peer: string;
+  last: Archived;
+  changed: string;
+  unread: number;
+  first: string | undefined;
+  read: string | undefined;
+  mark: 'received' | 'displayed' | undefined;
+}
+
+/** Decision 007, said once more: what an archive and its owner's marks mean, newest conversation first. */
+function inboxOf(account: Account, own: string): Conversation[] {
+  const all = new Map<string, { rows: Archived[]; read: string; changed: string; last?: Archived; mark?: string }>();
+  const events = [
+    ...account.archive.map((row) => ({ at: row.id, peer: row.with, row, read: undefined })),
+    ...account.reads.map(({ at, peer, id }) => ({ at, peer, row: undefined, read: id })),
+  ].sort((a, b) => (a.at < b.at ? -1 : 1));
+  for (const { at, peer, row, read } of events) {
+    const c = all.get(peer) ?? { rows: [], read: '', changed: '' };
+    all.set(peer, c);
+    c.changed = at;
+    const moveTo = (id: string | undefined) => {
+      if (id && id > c.read) c.read = id;
+    };
+    moveTo(read);
+    if (!row) continue;
+    const { message } = row;
+    const mine = bare(message.attr('from')) === own;
+    const marker = message.inNs(NS.markers);
+    const receipt = message.child('received', NS.receipts);
+    if (message.child('body') && !ABOUT.some((ns) => message.inNs(ns))) {
+      c.rows.push(row);
+      c.last = row;
+      delete c.mark;
+      if (mine) moveTo(row.id);
+    } else if (mine && marker?.name === 'displayed')
+      moveTo(
+        c.rows.findLast((r) => r.message.attr('id') === marker.attr('id') && bare(r.message.attr('from')) !== own)?.id,
+      );
+    else if (!mine && c.last && bare(c.last.message.attr('from')) === own) {
+      const id = c.last.message.attr('id');
+      if (marker?.name === 'displayed' && marker.attr('id') === id) c.mark = 'displayed';
+      else if (receipt?.attr('id') === id) c.mark ??= 'received';
+    }
+  }
+  return [...all]
+    .flatMap(([peer, c]) => {
+      if (!c.last) return [];
+      const unread = c.rows.filter((r) => r.id > c.read && bare(r.message.attr('from')) !== own);
+      return {
+        peer,
+        last: c.last,
+        changed: c.changed,
+        unread: unread.length,
+        first: unread[0]?.id,
+        read: c.read || undefined,
+        mark: c.mark as Conversation['mark'],
+      };
+    })
+    .sort((a, b) => (a.last.id < b.last.id ? 1 : -1));
+}
+
 export function clone(el: El): El {
   return parse(write(el));
 }
@@ -329,16 +421,19 @@ export class ServerSession {
   available = false;
   presence: El | undefined;
   carbons = false;
+  active = true;
   /** Ours to the client: sent and unacknowledged. */
   out: El[] = [];
   outAcked = 0;
   handled = 0;
+  sentBytes = 0;
   constructor(readonly server: FakeServer) {}
 
   deliver(stanza: El): void {
     if (!stanza.ns) stanza.ns = NS.client;
     if (stanza.name !== 'iq' && !stanza.attr('to')) stanza.attrs.set('to', this.jid);
     if (this.smId) this.out.push(stanza);
+    this.sentBytes += write(stanza).length;
     this.socket?.push(stanza);
   }
 
@@ -366,12 +461,12 @@ export class ServerSession {
       this.deliver(
         x('iq', { xmlns: NS.client, type: 'result', id: iq.attr('id'), from: iq.attr('to'), to: this.jid }, child),
       );
-    const refuse = (condition: string) =>
+    const refuse = (condition: string, type = 'cancel') =>
       this.deliver(
         x(
           'iq',
           { xmlns: NS.client, type: 'error', id: iq.attr('id'), from: iq.attr('to'), to: this.jid },
-          x('error', { type: 'cancel' }, x(condition, { xmlns: NS.stanzaErrors })),
+          x('error', { type }, x(condition, { xmlns: NS.stanzaErrors })),
         ),
       );
     const own = bare(this.jid);
@@ -380,6 +475,9 @@ export class ServerSession {
     switch (`${type} ${payload.name} ${payload.ns}`) {
       case `get ping ${NS.ping}`:
         return void reply();
+      case `get time ${NS.time}`:
+        if (!options.time) return void refuse('service-unavailable');
+        return void reply(x('time', { xmlns: NS.time }, x('utc', {}, new Date(this.server.now).toISOString())));
       case `get query ${NS.discoInfo}`:
         if (!options.upload) return void refuse('service-unavailable');
         return void reply(
@@ -395,12 +493,22 @@ export class ServerSession {
             ),
           ),
         );
+      case `get pubsub ${NS.pubsub}`:
+      case `get vCard ${NS.vcard}`: {
+        const found = this.server.nodes(iq.attr('to') ?? own, payload);
+        if (found === 'later') return;
+        return void (found ? reply(found) : refuse('item-not-found'));
+      }
       case `get request ${NS.upload}`: {
         if (this.server.files.full) return void refuse('resource-constraint');
         const { put, get } = this.server.files.slot(payload.attr('filename')!, Number(payload.attr('size')));
         return void reply(x('slot', { xmlns: NS.upload }, x('put', { url: put }), x('get', { url: get })));
       }
       case `get query ${NS.roster}`:
+        if (this.server.heldRosters) {
+          this.server.heldRosters.push(() => this.answer(iq));
+          return;
+        }
         if (payload.attr('ver') === String(account.rosterVer)) return void reply();
         return void reply(
           x(
@@ -446,13 +554,85 @@ export class ServerSession {
           account.salt = toBase64(encode(`salt ${account.password}`));
         }
         return void reply();
+      case `get inbox ${NS.inbox}`:
+        if (options.inbox) this.queryInbox(account, payload, reply, refuse);
+        else refuse('service-unavailable');
+        return;
+      case `set read ${NS.inbox}`: {
+        const peer = payload.attr('jid')!;
+        const row = account.archive.find((a) => a.id === payload.attr('id') && a.with === peer);
+        if (!row) return void refuse('item-not-found');
+        account.reads.push({ peer, id: row.id, at: this.server.nextId() });
+        for (const s of this.server.online(own))
+          if (s !== this) s.deliver(x('message', { xmlns: NS.client, from: own }, clone(payload)));
+        return void reply(x('read', { xmlns: NS.inbox, jid: peer, id: row.id, unread: '0' }));
+      }
       case `set query ${NS.mam}`:
-        if (options.mam) this.queryArchive(account, payload, reply, refuse);
+        if (this.server.archiveBusy > 0) {
+          this.server.archiveBusy--;
+          refuse('resource-constraint', 'wait');
+        } else if (options.mam) this.queryArchive(account, payload, reply, refuse);
         else refuse('service-unavailable');
         return;
       default:
         return void refuse('service-unavailable');
     }
+  }
+
+  private queryInbox(account: Account, q: El, reply: (c?: El) => void, refuse: (c: string) => void): void {
+    this.server.inboxQueries++;
+    const own = bare(this.jid);
+    const since = q.attr('after') ?? '';
+    const all = inboxOf(account, own);
+    const newest = [account.archive.at(-1)?.id ?? '', account.reads.at(-1)?.at ?? ''].sort().at(-1)!;
+    if (since > newest) return void refuse('item-not-found');
+    const set = q.child('set', NS.rsm);
+    const from = set?.child('after')?.text();
+    const max = Number(set?.child('max')?.text() ?? 500);
+    let list = all.filter((c) => c.changed > since);
+    if (from) list = list.filter((c) => c.last.id < from);
+    const page = list.slice(0, max);
+    const begin = this.sentBytes;
+    for (let i = 0; i < page.length; i += 20)
+      this.deliver(
+        x(
+          'message',
+          { xmlns: NS.client, from: own, to: this.jid },
+          x(
+            'inbox',
+            { xmlns: NS.inbox, queryid: q.attr('queryid') },
+            ...page.slice(i, i + 20).map(({ peer, last, unread, first, read, mark }) =>
+              x(
+                'entry',
+                {
+                  jid: peer,
+                  id: last.id,
+                  stamp: new Date(last.stamp).toISOString(),
+                  unread: unread ? String(unread) : undefined,
+                  first,
+                  read,
+                  peer: mark,
+                },
+                clone(last.message),
+              ),
+            ),
+          ),
+        ),
+      );
+    reply(
+      x(
+        'fin',
+        {
+          xmlns: NS.inbox,
+          complete: page.length === list.length ? 'true' : undefined,
+          total: String(all.length),
+          state: newest || undefined,
+          archive: account.archive.at(-1)?.id,
+        },
+        x('set', { xmlns: NS.rsm }, page.length > 0 && x('last', {}, page.at(-1)!.last.id)),
+      ),
+    );
+    this.server.inboxBytes += this.sentBytes - begin;
   }
 
   private queryArchive(account: Account, q: El, reply: (c?: El) => void, refuse: (c: string) => void): void {
@@ -538,6 +718,7 @@ class ServerStream {
     else if (el.is('auth', NS.sasl)) await this.first(el, el.attr('mechanism')!, el.text());
     else if (el.name === 'response') await this.final(el);
     else if (el.ns === NS.sm) this.sm(el);
+    else if (el.ns === NS.csi && session) session.active = el.name === 'active';
     else if (el.ns === NS.client && el.child('bind', NS.bind)) this.bind(el);
     else if (el.ns === NS.client && !session) this.beforeSession(el);
     else if (session) {
@@ -554,7 +735,12 @@ class ServerStream {
       return;
     }
     const features: (El | false)[] = [];
-    if (this.signedIn) features.push(x('bind', { xmlns: NS.bind }), options.sm && x('sm', { xmlns: NS.sm }));
+    if (this.signedIn)
+      features.push(
+        x('bind', { xmlns: NS.bind }),
+        options.sm && x('sm', { xmlns: NS.sm }),
+        options.csi && x('csi', { xmlns: NS.csi }),
+      );
     else {
       const list = options.mechanisms.map((m) => x('mechanism', {}, m));
       if (options.sasl2)
@@ -575,6 +761,7 @@ class ServerStream {
                     {},
                     options.sm && x('feature', { var: NS.sm }),
                     options.carbons && x('feature', { var: NS.carbons }),
+                    options.csi && x('feature', { var: NS.csi }),
                   ),
                 ),
                 options.sm && x('sm', { xmlns: NS.sm }),
@@ -701,6 +888,7 @@ class ServerStream {
   private takeOver(session: ServerSession, resume: El): El[] {
     session.socket?.drop();
     session.socket = this.socket;
+    session.active = true;
     this.session = session;
     session.ack(Number(resume.attr('h')));
     return [...session.out];

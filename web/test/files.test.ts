@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { sharedIn } from '../src/db/messages';
 import { accountDbName, openAccountDb } from '../src/db/schema';
 import { ConfabApp } from '../src/store/app';
+import { holeBelow } from '../src/store/gaps';
 import type { Message, OutgoingFile, Timeline } from '../src/store/model';
 import type { AccountSession } from '../src/store/session';
 import { cleanName, fileElements, httpAddress, readFile, type SharedFile } from '../src/xmpp/mod/file';
@@ -332,16 +333,20 @@ describe('the cache of an older version', () => {
       upgrade(db) {
         const messages = db.createObjectStore('messages', { keyPath: ['chat', 'time', 'key'] });
         messages.createIndex('key', 'key');
+        db.createObjectStore('gaps', { keyPath: 'id', autoIncrement: true });
         db.createObjectStore('meta');
       },
     });
     await old.put('messages', { chat: BEN, time: 1, key: 'k', body: 'old' });
     await old.put('messages', { chat: BEN, time: 2, key: 'l', body: 'https://example.org' });
+    await old.put('gaps', { after: 'a', afterTime: 1, before: 'b', beforeTime: 2 });
     old.close();
     const db = await openAccountDb(MIA);
     expect((await db.getFromIndex('messages', 'key', 'k'))?.body).toBe('old');
     // What was shared before there was an index of that is in it.
     expect((await sharedIn(db, BEN)).map((m) => m.key)).toEqual(['l']);
+    // What was missing was missing everywhere, and still is.
+    expect(await holeBelow(db, BEN, 9)).toBe(1);
     await db.put('uploads', { key: 'k', chat: BEN, blob: new Blob(['x']), name: 'x', type: 'x/y' });
     expect(await db.count('uploads')).toBe(1);
     db.close();

@@ -24,6 +24,8 @@ const app = createFixture({
   accounts: Number(query.get('accounts') ?? 1),
   uploadMax: query.has('max') ? Number(query.get('max')) : 100_000_000,
   stuck: query.has('stuck'),
+  kept: query.has('kept'),
+  devices: (query.get('devices') ?? undefined) as 'one' | 'many' | undefined,
   earlier: Number(query.get('earlier') ?? 0),
   registrationOpen: query.get('registration') !== '0',
   settings,

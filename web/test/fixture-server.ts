@@ -78,6 +78,7 @@ export async function serveFixture(): Promise<{ url: string; close(): Promise<vo
   const out = await mkdtemp(join(tmpdir(), 'confab-ui-'));
   await build({
     root,
+    mode: 'test',
     logLevel: 'error',
     build: { outDir: out, emptyOutDir: true, rollupOptions: { input: join(root, 'test/fixture.html') } },
   });

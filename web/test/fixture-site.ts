@@ -64,9 +64,10 @@ export function useSite(): Site {
   };
 }
 
-/** What axe has to say of the page, or of a part of it. There are no frames here, so it needs no page of its own. */
+/** What axe has to say of the page, or of a part of it once that is there. There are no frames here, so it needs no page of its own. */
 export async function audit(page: Page, part?: string): Promise<string[]> {
   const axe = new AxeBuilder({ page }).setLegacyMode(true).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']);
+  if (part) await page.locator(part).first().waitFor();
   const { violations } = await (part ? axe.include(part) : axe).analyze();
   return violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html.slice(0, 160)).slice(0, 2)}`);
 }

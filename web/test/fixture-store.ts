@@ -7,20 +7,27 @@ import type {
   App,
   Availability,
   Chat,
+  ChatSettings,
   Connection,
   Contact,
   ContactRequest,
+  Device,
+  Face,
   Failure,
   FileInfo,
+  Hit,
   Mark,
   Message,
   OutgoingFile,
+  Pin,
+  Portraits,
   Presence,
   Session,
   Settings,
   Timeline,
   Upload,
 } from '../src/store/model';
+import { termsMatch, termsOf } from '../src/store/terms';
 
 export type Content = 'empty' | 'little' | 'full' | 'first';
 
@@ -36,9 +43,33 @@ export interface FixtureOptions {
   earlier?: number;
   /** Uploads do not end. */
   stuck?: boolean;
+  devices?: 'one' | 'many' | undefined;
+  /** Some chats are pinned, muted and archived. */
+  kept?: boolean;
 }
 
 const ME = 'alex@example.org';
+const MANY_DEVICES: readonly Device[] = [
+  ['Telephone', 'Conversations 2.18', 0],
+  ['Living room', 'Confab', 0],
+  ['', 'Gajim 1.7.3', 3],
+  ['A laptop with a name that somebody took the time to write out in full', 'Dino', 9],
+  ['', 'Profanity', 40],
+  ['', '', 200],
+].map(([name, software, days], i) => ({
+  id: `many${i}`,
+  name: String(name),
+  software: String(software),
+  connected: days === 0,
+  lastSeen: Date.now() - Number(days) * 86_400_000,
+  here: false,
+}));
+let devices: readonly Device[] = [
+  { id: 'a', name: 'Firefox on Linux', software: 'Confab', connected: true, lastSeen: Date.now(), here: true },
+  { id: 'b', name: 'Telephone', software: 'Conversations', connected: true, lastSeen: Date.now(), here: false },
+  { id: 'c', name: '', software: 'Gajim', connected: false, lastSeen: Date.now() - 3 * 86_400_000, here: false },
+];
+
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 /** Answers that are on their way: what waits for the end of something waits until there are none. */
@@ -58,6 +89,7 @@ interface MutableChat extends Chat {
   messages: Signal<readonly Message[]>;
   firstUnread: Signal<string | undefined>;
   older: Signal<'more' | 'loading' | 'start' | 'offline'>;
+  settings: Signal<ChatSettings>;
 }
 
 let serial = 0;
@@ -65,9 +97,13 @@ function message(chat: Address, mine: boolean, time: number, body: string, mark:
   return { key: `m${++serial}`, chat, from: mine ? ME : chat, mine, time, body, mark: mine ? mark : 'sent' };
 }
 
+/** Until then today's messages would not have been written yet: so early, "today" is yesterday. */
+const FIRST_HOUR = 7;
+
 /** Today at hour:minute, or earlier by whole days; always the same figures on screen. */
 function at(hour: number, minute: number, daysAgo = 0): number {
-  const date = new Date(Date.now() - daysAgo * DAY);
+  const early = new Date().getHours() < FIRST_HOUR ? 1 : 0;
+  const date = new Date(Date.now() - (daysAgo + early) * DAY);
   return date.setHours(hour, minute, 0, 0);
 }
 
@@ -99,6 +135,7 @@ function mediaTalk(chat: Address): Message[] {
     { ...file(true, 4, 10, { ...size, name: 'lake.jpg' }), caption: 'Omar’s first solo. He stayed dry!' },
     file(false, 4, 12, { width: 900, height: 1600, name: 'tall.jpg' }),
     file(true, 4, 14, { width: 3000, height: 500, name: 'wide.jpg' }, 'delivered'),
+    message(chat, true, at(4, 14) + 1000, 'From one end to the other', 'delivered'),
     {
       ...file(false, 4, 15, { ...doc, type: 'audio/webm', name: 'Voice message.webm', length: 41_000, wave: WAVE }),
       unheard: true,
@@ -116,7 +153,16 @@ function mediaTalk(chat: Address): Message[] {
     file(false, 4, 31, { ...doc, type: 'text/plain', name: 'notes.txt', size: 1200 }),
     file(false, 4, 32, { ...doc, type: 'application/zip', name: `${LONG_FILE}${LONG_FILE}.tar.zip`, size: 7.31e9 }),
     file(false, 4, 33, { name: 'missing.jpg', ...size }),
-    message(chat, false, at(4, 34), 'All of it, at last. The map: https://example.org/map'),
+    {
+      ...message(chat, false, at(4, 34), 'All of it, at last. The map: https://example.org/map'),
+      link: {
+        url: 'https://example.org/map',
+        title: 'The way to the cabin, by boat and by bus',
+        about:
+          'The last bus leaves the station at six. After that, walk along the shore until the lights of the jetty come into sight.',
+        picture: MINIATURE,
+      },
+    },
   ];
 }
 
@@ -240,8 +286,11 @@ export function createFixture(options: FixtureOptions): Fixture {
     enterSends: true,
     sendTyping: true,
     sendRead: true,
+    previews: true,
     ...options.settings,
   });
+  if (options.devices === 'one') devices = devices.filter((it) => it.here);
+  if (options.devices === 'many') devices = [...devices, ...MANY_DEVICES];
   const now = Date.now();
   const states: Record<Connection['state'], Connection> = {
     online: { state: 'online' },
@@ -261,6 +310,12 @@ export function createFixture(options: FixtureOptions): Fixture {
   const learnt: Fixture['learnt'] = [];
   const blobs = new Map<string, Blob>();
   const uploads = new Map<string, Signal<Upload | undefined>>();
+  const pins = new Map<Address, Signal<readonly Pin[]>>();
+  const pinsOf = (chat: Address) => {
+    const made = pins.get(chat) ?? signal<readonly Pin[]>([]);
+    pins.set(chat, made);
+    return made;
+  };
   const uploadOf = (key: string) => {
     let made = uploads.get(key);
     if (!made) {
@@ -272,6 +327,32 @@ export function createFixture(options: FixtureOptions): Fixture {
   const listeners = new Set<(message: Message) => void>();
   const full = options.content === 'full';
   const none = options.content === 'empty' || options.content === 'first';
+
+  // ---------- faces ----------
+  const hashes = new Map<Address, Signal<string>>();
+  const faces = new Map<Address, Signal<Face>>();
+  const hashOf = (address: Address) => {
+    let made = hashes.get(address);
+    if (!made) {
+      const scene = none ? undefined : { 'mia@example.org': 'lake', 'omar@example.org': 'boat' }[address];
+      made = signal(scene ? `${page()}/made/${scene}.jpg` : '');
+      hashes.set(address, made);
+    }
+    return made;
+  };
+  const faceOf = (address: Address) => {
+    let made = faces.get(address);
+    if (!made) {
+      const about =
+        address === 'mia@example.org' && !none
+          ? 'Boats, bread and early mornings.\nIf I do not answer I am on the lake.'
+          : '';
+      made = signal<Face>({ nick: address === ME ? 'Alex' : '', about });
+      faces.set(address, made);
+    }
+    return made;
+  };
+  const portraits: Portraits = { of: hashOf, src: (hash) => hash, hold: () => () => {} };
 
   // ---------- people ----------
   const contacts = new Map<Address, Contact & { presence: Signal<Presence> }>();
@@ -286,6 +367,7 @@ export function createFixture(options: FixtureOptions): Fixture {
     contacts.set(address, {
       address,
       name,
+      given: name,
       subscription: 'both',
       asked: false,
       blocked: false,
@@ -341,12 +423,24 @@ export function createFixture(options: FixtureOptions): Fixture {
   const chats = new Map<Address, MutableChat>();
   /** Pages of the archive that nobody has looked at. */
   const earlier = new Map<Address, number>([['hana@example.org', options.earlier ?? 0]]);
-  const chatOrder = signal<readonly Address[]>([]);
+  const allChats = signal<readonly Address[]>([]);
+  const isArchived = (address: Address) => {
+    const { settings, muted, activity } = chatOf(address);
+    const { archived } = settings.value;
+    return archived !== undefined && (muted.value || activity.value <= archived);
+  };
+  const archivedOrder = computed(() => allChats.value.filter(isArchived));
+  const chatOrder = computed(() => {
+    const list = allChats.value.filter((it) => !isArchived(it));
+    const pinned = (it: Address) => chatOf(it).settings.value.pinned === true;
+    return [...list.filter(pinned), ...list.filter((it) => !pinned(it))];
+  });
   const chatOf = (address: Address): MutableChat => {
     let made = chats.get(address);
     if (!made) {
       const messages = signal<readonly Message[]>([]);
       const fallback = signal<Presence>({ availability: 'offline', text: '' });
+      const settings = signal<ChatSettings>({});
       made = {
         address,
         kind: address === ME ? 'self' : 'person',
@@ -357,6 +451,8 @@ export function createFixture(options: FixtureOptions): Fixture {
         draft: signal(''),
         typing: signal(false),
         activity: signal(0),
+        settings,
+        muted: computed(() => (settings.value.muted ?? 0) > Date.now()),
         messages,
         firstUnread: signal<string | undefined>(undefined),
         older: signal<'more' | 'loading' | 'start' | 'offline'>('start'),
@@ -425,13 +521,20 @@ export function createFixture(options: FixtureOptions): Fixture {
       );
   }
   const sort = () => {
-    chatOrder.value = [...chats.values()]
+    allChats.value = [...chats.values()]
       .filter((it) => it.messages.peek().length > 0)
       .sort((a, b) => b.activity.peek() - a.activity.peek())
       .map((it) => it.address);
   };
   sort();
-  const allUnread = computed(() => chatOrder.value.reduce((sum, address) => sum + chatOf(address).unread.value, 0));
+  if (options.kept) {
+    chatOf('noah@example.org').settings.value = { pinned: true };
+    chatOf('lena@example.org').settings.value = { muted: Number.POSITIVE_INFINITY };
+    for (const who of ['paul@example.org', 'yuki@example.jp']) chatOf(who).settings.value = { archived: now };
+  }
+  const allUnread = computed(() =>
+    chatOrder.value.reduce((sum, it) => sum + (chatOf(it).muted.value ? 0 : chatOf(it).unread.value), 0),
+  );
 
   const put = (chat: MutableChat, it: Message) => {
     chat.messages.value = [...chat.messages.peek(), it];
@@ -459,6 +562,7 @@ export function createFixture(options: FixtureOptions): Fixture {
       messages: chat.messages,
       older: chat.older,
       cold: signal(options.content === 'first'),
+      fetching: signal(false),
       firstUnread: chat.firstUnread,
       async loadOlder() {
         if (chat.older.peek() !== 'more') return;
@@ -477,7 +581,7 @@ export function createFixture(options: FixtureOptions): Fixture {
     };
   };
 
-  const account: Account = { address: ME, name: 'Alex', unread: allUnread };
+  const account: Account = { address: ME, name: 'Alex', unread: allUnread, portraits };
   const presence = signal<Presence>({ availability: 'online', text: '' });
   const wrong = async (password: string): Promise<Failure | undefined> => {
     await later(300);
@@ -490,7 +594,18 @@ export function createFixture(options: FixtureOptions): Fixture {
     connection,
     presence,
     chatOrder,
+    archivedOrder,
     chat: chatOf,
+    async setChat(address, change) {
+      const { settings } = chatOf(address);
+      const { archived, ...rest } = change;
+      const next: ChatSettings = { ...settings.value };
+      for (const [name, value] of Object.entries(rest)) Object.assign(next, { [name]: value });
+      if (archived) next.archived = Date.now();
+      else if (archived === false) delete next.archived;
+      if (next.muted === undefined) delete next.muted;
+      settings.value = next;
+    },
     contactOrder,
     contact: (address) => contacts.get(address),
     contactsVersion,
@@ -500,10 +615,12 @@ export function createFixture(options: FixtureOptions): Fixture {
     ready: signal(options.content !== 'first'),
     firstStart: signal(options.content === 'first'),
     timeline,
-    async send(address, body) {
+    async send(address, body, replyTo) {
       sent.push({ chat: address, body });
       const chat = chatOf(address);
       const it = message(address, true, Date.now(), body, 'sending');
+      const answered = chat.messages.peek().find((m) => m.key === replyTo);
+      if (answered) it.reply = { from: answered.from, quote: answered.body, key: answered.key };
       put(chat, it);
       void deliver(chat, it.key);
     },
@@ -565,6 +682,95 @@ export function createFixture(options: FixtureOptions): Fixture {
       change(chat, key, { mark: 'sending' });
       void deliver(chat, key);
     },
+    async searchHere(query, within, _stop) {
+      const hits: Hit[] = [];
+      for (const address of within === undefined ? chatOrder.peek() : [within])
+        for (const { key, mine, time, body } of chatOf(address).messages.peek())
+          if (termsMatch(termsOf(body), termsOf(query)))
+            hits.push({ id: key, key, chat: address, mine, time, text: body, file: false, idents: [] });
+      return hits.sort((a, b) => b.time - a.time).slice(0, 200);
+    },
+    async searchThere() {
+      return connection.peek().state === 'online' ? { hits: [], next: undefined } : 'offline';
+    },
+    async keyOf(hit) {
+      return hit.key;
+    },
+    async message(key) {
+      return findByKey(key)
+        ?.messages.peek()
+        .find((it) => it.key === key);
+    },
+    async edit(key, body) {
+      const chat = findByKey(key);
+      const old = chat?.messages.peek().find((it) => it.key === key);
+      if (chat && old)
+        change(chat, key, {
+          body,
+          edited: Date.now(),
+          earlier: [...(old.earlier ?? []), { body: old.body, time: old.edited ?? old.time }],
+        });
+    },
+    async forward(keys, chats) {
+      const found = keys.map((key) =>
+        findByKey(key)
+          ?.messages.peek()
+          .find((it) => it.key === key),
+      );
+      for (const address of chats)
+        for (const it of found)
+          if (it)
+            put(chatOf(address), {
+              ...message(address, true, Date.now(), it.body, 'sent'),
+              ...(it.file && { file: it.file }),
+            });
+    },
+    pins: pinsOf,
+    async pin(key) {
+      const chat = findByKey(key);
+      const it = chat?.messages.peek().find((m) => m.key === key);
+      if (!chat || !it) return;
+      const hit: Hit = { id: key, key, chat: it.chat, mine: it.mine, time: it.time, text: '', file: false, idents: [] };
+      const all = [...pinsOf(it.chat).peek(), { items: [key], hit, message: it }];
+      pinsOf(it.chat).value = all.sort((a, b) => a.hit.time - b.hit.time);
+    },
+    async unpin({ hit, items }) {
+      const pins = pinsOf(hit.chat);
+      pins.value = pins.peek().filter((it) => it.items[0] !== items[0]);
+    },
+    async retract(keys) {
+      for (const key of keys) {
+        const chat = findByKey(key);
+        if (chat)
+          change(chat, key, {
+            body: '',
+            file: undefined,
+            reactions: undefined,
+            reply: undefined,
+            edited: undefined,
+            retracted: true,
+          });
+      }
+    },
+    async hide(keys) {
+      for (const key of keys) {
+        const chat = findByKey(key);
+        if (chat) chat.messages.value = chat.messages.peek().filter((it) => it.key !== key);
+      }
+    },
+    async react(key, sign, on) {
+      const chat = findByKey(key);
+      const old = chat?.messages.peek().find((it) => it.key === key)?.reactions ?? [];
+      const rest = old.map((it) => (it.sign === sign ? { sign, from: it.from.filter((who) => who !== ME) } : it));
+      const without = rest.filter((it) => it.from.length > 0);
+      const known = without.some((it) => it.sign === sign);
+      const next = !on
+        ? without
+        : known
+          ? without.map((it) => (it.sign === sign ? { sign, from: [...it.from, ME] } : it))
+          : [...without, { sign, from: [ME] }];
+      if (chat) change(chat, key, { reactions: next });
+    },
     async discard(key) {
       const chat = findByKey(key);
       if (chat) chat.messages.value = chat.messages.peek().filter((it) => it.key !== key);
@@ -573,6 +779,20 @@ export function createFixture(options: FixtureOptions): Fixture {
       chatOf(address).draft.value = text;
     },
     setTyping() {},
+    portraits,
+    face: faceOf,
+    look() {},
+    async setProfile(change) {
+      await later(200);
+      const face = faceOf(ME);
+      face.value = { nick: change.name ?? face.value.nick, about: change.about ?? face.value.about };
+      return undefined;
+    },
+    async setPicture(picture) {
+      await later(200);
+      hashOf(ME).value = picture ? URL.createObjectURL(new Blob([picture.bytes])) : '';
+      return undefined;
+    },
     setPresence(availability, text) {
       presence.value = { availability, text };
     },
@@ -618,7 +838,15 @@ export function createFixture(options: FixtureOptions): Fixture {
       bump();
       return undefined;
     },
+    async devices() {
+      return devices;
+    },
+    async signOutDevice(id) {
+      devices = devices.filter((it) => it.id !== id);
+      return undefined;
+    },
     changePassword: (old) => wrong(old),
+    exportAddress: async () => `${page()}/made/export.xml`,
     deleteAccount: (password) => wrong(password),
     async signOut() {
       current.value = undefined;
@@ -639,6 +867,7 @@ export function createFixture(options: FixtureOptions): Fixture {
     address: i === 0 ? 'alex@club.example' : `alex${i}@example.com`,
     name: i === 0 ? 'Alex at the club' : `Alex ${i}`,
     unread: signal(i === 0 ? 4 : 0),
+    portraits,
   }));
   const known = signal<readonly Account[]>(options.signedIn || (options.accounts ?? 0) > 1 ? [account, ...others] : []);
   const current = signal<Session | undefined>(options.signedIn ? session : undefined);

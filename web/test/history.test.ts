@@ -160,6 +160,18 @@ describe('coming back', () => {
     await app.close();
   });
 
+  it('asks again when the server has too much to do', async () => {
+    talk(1, 6);
+    await open();
+    await app.close();
+    server.restart();
+    for (let i = 7; i <= 12; i++) say(BEN, MIA, `${i}`);
+    server.archiveBusy = 1;
+    const session = await open();
+    await until(() => session.unread.value === 6, 'what was missed');
+    await app.close();
+  });
+
   it('after a very long time shows the newest first and fills the gap', async () => {
     talk(1, 6);
     await open();

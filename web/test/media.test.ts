@@ -1,7 +1,7 @@
 // The arithmetic and the rules of files in the views; no browser needed.
 import { describe, expect, test } from 'vitest';
 import type { FileInfo, Message } from '../src/store/model';
-import { albumAt, guess } from '../src/ui/chat/shape';
+import { albumAt, guess, isCaption, withWords } from '../src/ui/chat/shape';
 import { boxOf, bytes, duration, kindOf, splitName, wordsOf } from '../src/ui/media/kinds';
 import { moves, scaled } from '../src/ui/media/prepare';
 import { squeeze, waveOf } from '../src/ui/media/wave';
@@ -82,6 +82,37 @@ describe('albums', () => {
     const list = [photo(base), photo(base + 1000)];
     expect(guess(list, 1, 700, 16)).toBe(0);
     expect(guess(list, 0, 700, 16)).toBeGreaterThan(200);
+  });
+});
+
+describe('words sent with a picture', () => {
+  const base = new Date(2026, 5, 5, 12).getTime();
+  const photo = (time: number, more: Partial<Message> = {}) => message(file('image/jpeg'), time, more);
+  const words = (time: number, more: Partial<Message> = {}) => message(undefined, time, { body: 'look', ...more });
+  test('stand in its bubble, or in that of its album, which has come as far as the last of them', () => {
+    const one = [photo(base, { mark: 'read' }), words(base + 500, { mark: 'delivered' }), words(base + 600)];
+    expect([0, 1, 2].map((i) => isCaption(one, i, undefined))).toEqual([false, true, false]);
+    expect(withWords(one, 0, undefined, undefined)).toEqual({
+      ...one[0],
+      caption: 'look',
+      time: base + 500,
+      mark: 'delivered',
+    });
+    expect(guess(one, 1, 700, 16)).toBe(0);
+    const album = [photo(base), photo(base + 1000), words(base + 1500)];
+    const { messages } = albumAt(album, 0, undefined)!;
+    expect(withWords(album, 0, messages, undefined)).toMatchObject({ key: album[0]!.key, caption: 'look' });
+    expect(withWords(album, 0, [album[0]!], undefined)).toBe(album[0]);
+  });
+  test('but not what came later, from somebody else, failed, or is new', () => {
+    const pair = (more: Partial<Message>, of: Partial<Message> = {}) => [photo(base, of), words(base + 500, more)];
+    for (const more of [{ time: base + 5000 }, { from: 'c@d' }, { mark: 'failed' as const }, { body: '/me waves' }])
+      expect(isCaption(pair(more), 1, undefined)).toBe(false);
+    for (const of of [{ caption: 'x' }, { mark: 'failed' as const }, { opaque: true }])
+      expect(isCaption(pair({}, of), 1, undefined)).toBe(false);
+    const list = pair({});
+    expect(isCaption(list, 1, list[1]!.key)).toBe(false);
+    expect(isCaption([message(file('application/pdf'), base), words(base + 1)], 1, undefined)).toBe(false);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decode, encode, fromBase64, toBase64 } from '../src/xmpp/bytes';
 import { AuthError } from '../src/xmpp/errors';
-import { chooseMechanism, prepare, Scram } from '../src/xmpp/scram';
+import { fastFirst, fastVerify } from '../src/xmpp/fast';
+import { chooseMechanism, offeredHash, prepare, Scram } from '../src/xmpp/scram';
 
 const b64 = (s: string) => toBase64(encode(s));
 const plain = (s: string) => decode(fromBase64(s));
@@ -51,6 +52,31 @@ describe('SCRAM', () => {
     await expect(make().final(b64('r=nonceX,s=QSXCR+Q6sek8bf92,i=1'))).rejects.toThrow(AuthError);
     await expect(make().final(b64('r=nonceX,s=QSXCR+Q6sek8bf92,i=1e9'))).rejects.toThrow(AuthError);
     await expect(make().final(b64('m=x,r=nonceX,s=QSXCR+Q6sek8bf92,i=4096'))).rejects.toThrow();
+  });
+
+  it('notices that the offer was changed on its way (XEP-0474)', async () => {
+    // The example of the specification.
+    const offered = {
+      mechanisms: ['SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1'],
+      bindings: ['tls-server-end-point', 'tls-exporter'],
+    };
+    expect(await offeredHash('SHA-1', offered)).toBe('G6k/rBLDqgOhRRaCuuatSDFkJ08=');
+    const make = (mechanisms: string[]) =>
+      new Scram('SCRAM-SHA-1', 'SHA-1', 'u', { password: 'p' }, 'nonce', { ...offered, mechanisms });
+    const challenge = b64('r=nonceX,s=QSXCR+Q6sek8bf92,i=4096,h=G6k/rBLDqgOhRRaCuuatSDFkJ08=');
+    expect(plain(await make(offered.mechanisms).final(challenge))).toContain('p=');
+    await expect(make(['SCRAM-SHA-1']).final(challenge)).rejects.toMatchObject({ condition: 'bad-server' });
+    await make(['SCRAM-SHA-1']).final(b64('r=nonceX,s=QSXCR+Q6sek8bf92,i=4096')); // a server that does not say
+  });
+
+  it('signs in by a token, and only to who has it too (XEP-0484)', async () => {
+    const token = { token: 'secret-token:fast-Oeie4nmlUoLnXca-ou', expiry: 1 };
+    const hex = (bytes: Uint8Array) => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+    const first = fromBase64(await fastFirst('mia', token));
+    expect(decode(first.slice(0, 4))).toBe('mia\0');
+    expect(hex(first.slice(4))).toBe('f2bcde3f91f5488d4a4376c294d9ec14aab8c28369316cf8c5ac27ce1ec625ae');
+    await expect(fastVerify(token, toBase64(first.slice(4)))).rejects.toMatchObject({ condition: 'bad-server' });
+    await expect(fastVerify(token, undefined)).rejects.toThrow();
   });
 
   it('escapes names, prepares passwords, and is not talked down', () => {

@@ -92,6 +92,22 @@ function sent(kind: 'body' | 'received' | 'displayed' | 'composing' | 'paused' |
     .filter((el) => el.name === 'message' && el.elements().some((c) => c.name === kind));
 }
 
+describe('the first start', () => {
+  it('sends a receipt for what came before the contact list did', async () => {
+    server.heldRosters = [];
+    app = new ConfabApp(browser.env());
+    await app.signIn({ address: 'Mia', password: 'secret' });
+    await until(() => server.heldRosters!.length > 0, 'the question');
+    fromBen('hello', 'early');
+    await turns();
+    const held = server.heldRosters;
+    server.heldRosters = undefined;
+    for (const answer of held) answer();
+    await until(() => sent('received').length === 1, 'the receipt');
+    await app.close();
+  });
+});
+
 describe('signing in', () => {
   it('keeps keys, not the password, and one id for each account', async () => {
     const session = await signIn();
@@ -503,6 +519,26 @@ describe('other devices and tabs', () => {
     await until(() => bodies(timeline).join() === 'q,answer');
     await until(() => session.unread.value === 0);
     expect(timeline.messages.value[1]).toMatchObject({ mine: true, mark: 'sent' });
+    await app.close();
+  });
+
+  it('signs out on the server too while it comes back', async () => {
+    const session = await signIn();
+    server.cut();
+    await until(() => session.connection.value.state !== 'online', 'cut off');
+    expect(server.sessions.length).toBe(1);
+    await session.signOut();
+    expect(server.sessions).toEqual([]);
+    await app.close();
+  });
+
+  it('signs out here when the server cannot be reached', async () => {
+    const session = await signIn();
+    server.down = true;
+    server.cut();
+    await until(() => session.connection.value.state !== 'online', 'cut off');
+    await session.signOut();
+    expect(app.session.value).toBeUndefined();
     await app.close();
   });
 

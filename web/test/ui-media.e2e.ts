@@ -51,7 +51,7 @@ for (const size of ['phone', 'desktop'] as const)
     await page.locator('.msg.own .pic').last().waitFor();
     await page.locator('.msg.own', { hasText: 'From last year' }).waitFor();
     await expect.poll(() => page.locator('.thumb').count()).toBe(0);
-    expect(await page.locator('.composer textarea').inputValue()).toBe('');
+    await expect.poll(() => page.locator('.composer textarea').inputValue()).toBe('');
     const [first, second] = await sentFiles(page);
     expect(first!.info).toMatchObject({ width: 2048, height: 1024 });
     expect(first!.info.thumb).toMatch(/^data:image\/jpeg;base64,/);
@@ -76,7 +76,7 @@ test('the original on request, and what moves as it is', async () => {
   const gif = Buffer.from('R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=', 'base64');
   await pick(page, 'Photo or video', [file('cat.gif', 'image/gif', gif)]);
   await page.locator('.thumb').waitFor();
-  expect(await page.getByLabel(/original size/).count()).toBe(0);
+  await expect.poll(() => page.getByLabel(/original size/).count()).toBe(0);
   await page.getByRole('button', { name: 'Send', exact: true }).click();
   await expect.poll(async () => (await sentFiles(page)).length).toBe(2);
   expect((await sentFiles(page))[1]).toMatchObject({ size: gif.length, info: { type: 'image/gif', name: 'cat.gif' } });
@@ -134,11 +134,11 @@ test('pasted and dropped', async () => {
   await expect
     .poll(() => page.locator('.thumb').allTextContents())
     .toEqual(['pasted.zip10 bytes', 'dropped.zip10 bytes']);
-  expect(await page.locator('.drop').count()).toBe(0);
+  await expect.poll(() => page.locator('.drop').count()).toBe(0);
   // They wait in their chat.
   await page.goto(`${site.url}#/chat/lena@example.org`);
   await page.locator('.chat-name', { hasText: 'Lena' }).waitFor();
-  expect(await page.locator('.thumb').count()).toBe(0);
+  await expect.poll(() => page.locator('.thumb').count()).toBe(0);
 });
 
 test('the limit is said before anything is sent', async () => {
@@ -150,7 +150,7 @@ test('the limit is said before anything is sent', async () => {
   await page
     .locator('.toast', { hasText: '“big.zip” is too large (2 kB). A file may have up to 1 kB here.' })
     .waitFor();
-  expect(await page.locator('.thumb').count()).toBe(0);
+  await expect.poll(() => page.locator('.thumb').count()).toBe(0);
   const none = await show('max=0', 'mia@example.org');
   await none.getByRole('button', { name: 'Attach' }).click();
   await none.locator('.toast', { hasText: 'does not take files' }).waitFor();
@@ -179,7 +179,7 @@ test('a stranger’s picture from elsewhere is loaded when one asks for it, neve
   await ask.waitFor();
   await still(page);
   // All that the views had to do is done: no picture stands there, and none was asked for.
-  expect(await page.locator('.msg img[src*="elsewhere.example"]').count()).toBe(0);
+  await expect.poll(() => page.locator('.msg img[src*="elsewhere.example"]').count()).toBe(0);
   expect(asked).toEqual([]);
   await ask.click();
   await page.locator('.msg .pic-full.on').waitFor();
@@ -200,11 +200,11 @@ test('nothing moves while pictures load, and addresses are nowhere to be read', 
   letGo();
   await expect.poll(() => page.locator('.pic-gone').count()).toBe(1);
   expect(await page.locator('.log').evaluate((log) => log.scrollHeight)).toBe(before);
-  expect(await page.locator('.app').textContent()).not.toMatch(/\/made\/|elsewhere\.example\/pic/);
+  await expect.poll(() => page.locator('.app').textContent()).not.toMatch(/\/made\/|elsewhere\.example\/pic/);
   await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
   await page.locator('.album .pic-full.on').first().waitFor();
-  expect(await page.locator('.album .cell').count()).toBe(5);
-  expect(await page.locator('.album .more-n').textContent()).toBe('+2');
+  await expect.poll(() => page.locator('.album .cell').count()).toBe(5);
+  await expect.poll(() => page.locator('.album .more-n').textContent()).toBe('+2');
   expect(await audit(page, '.log')).toEqual([]);
 });
 
@@ -456,7 +456,7 @@ test('what a chat has shared, by kind', async () => {
   expect(await (await opened).evaluate(() => window.opener)).toBeNull();
   await shared.getByRole('button', { name: 'Links' }).click();
   const link = shared.getByRole('link', { name: /example\.org\/map/ });
-  expect(await link.getAttribute('rel')).toContain('noopener');
+  await expect.poll(() => link.getAttribute('rel')).toContain('noopener');
   await shared.getByRole('button', { name: 'Voice' }).click();
   await expect.poll(() => shared.locator('.voice').count()).toBe(2);
 });
@@ -468,7 +468,7 @@ test('what was shared long ago is looked for when one asks or scrolls on, to the
   const count = () => shared.locator('.tile').count();
   // Nobody has asked.
   await still(page);
-  expect(await count()).toBe(11);
+  await expect.poll(() => count()).toBe(11);
   // Pressed where it stands: to scroll to it would be to ask already. That it looks is over soon, so the page notes it.
   await shared.getByRole('button', { name: 'Look for earlier ones' }).evaluate(
     (it) =>
@@ -502,7 +502,7 @@ test('a voice message that has not been played has a dot, which goes when it is'
   const dot = page.locator('.shared .unheard');
   await page.getByRole('region', { name: 'Shared in this chat' }).getByRole('button', { name: 'Voice' }).click();
   await expect.poll(() => dot.count()).toBe(1);
-  expect(await dot.textContent()).toBe('Not played yet');
+  await expect.poll(() => dot.textContent()).toBe('Not played yet');
   await page
     .locator('.shared .voice', { has: page.locator('.unheard') })
     .locator('.go')

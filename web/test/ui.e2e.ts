@@ -79,6 +79,8 @@ describe('accessibility', () => {
     await page.waitForSelector('.emoji-grid button');
     expect(await audit(page, '.emoji')).toEqual([]);
     await page.keyboard.press('Escape');
+    await page.locator('.emoji').waitFor({ state: 'detached' });
+    await still(page);
     await page.keyboard.type(':smi');
     await page.waitForSelector('.complete');
     expect(await audit(page, '.composer')).toEqual([]);
@@ -89,6 +91,7 @@ describe('accessibility', () => {
     await page.keyboard.press('Control+/');
     expect(await audit(page, 'dialog')).toEqual([]);
     await page.keyboard.press('Escape');
+    await page.locator('dialog[open]').waitFor({ state: 'detached' });
     await page.locator('.rail-me').click();
     expect(await audit(page, '.menu')).toEqual([]);
   });
@@ -104,7 +107,7 @@ describe('the log', () => {
     await page.locator('.lrow', { hasText: 'one more' }).waitFor();
     await still(page);
     expect(await atEnd()).toBeLessThan(2);
-    expect(await page.locator('.lrow').last().textContent()).toContain('one more');
+    await expect.poll(() => page.locator('.lrow').last().textContent()).toContain('one more');
   });
 
   test('stays at the end while a draft grows, is written on, and goes', async () => {
@@ -133,13 +136,13 @@ describe('the log', () => {
   test('of 100,000 messages draws only what is in sight', async () => {
     const page = await newPage();
     await show(page, 'content=full', '#/chat/person0@example.org');
-    expect(await page.locator('.lrow').count()).toBeLessThan(120);
+    await expect.poll(() => page.locator('.lrow').count()).toBeLessThan(120);
     for (const part of [0.5, 0.1, 0.9, 0]) {
       await page.locator('.log').evaluate((log, to) => {
         log.scrollTop = log.scrollHeight * to;
       }, part);
       await still(page);
-      expect(await page.locator('.lrow').count()).toBeLessThan(160);
+      await expect.poll(() => page.locator('.lrow').count()).toBeLessThan(160);
       const covered = await page.locator('.log').evaluate((log) => {
         const box = log.getBoundingClientRect();
         const rows = [...log.querySelectorAll('.lrow')].map((row) => row.getBoundingClientRect());
@@ -188,8 +191,8 @@ describe('the log', () => {
     const jump = page.getByRole('button', { name: /newest message, \d+ new/ });
     await jump.click();
     await still(page);
-    expect(await page.locator('.lrow').last().textContent()).toContain('new 2');
-    expect(await page.locator('.jump').count()).toBe(0);
+    await expect.poll(() => page.locator('.lrow').last().textContent()).toContain('new 2');
+    await expect.poll(() => page.locator('.jump').count()).toBe(0);
   });
 
   test('opens at the first unread message and tells what has been seen', async () => {
@@ -205,7 +208,7 @@ describe('the log', () => {
     await page.keyboard.press('Escape');
     await still(page);
     expect(await page.evaluate(() => window.fixture.seen.length)).toBeGreaterThan(seen);
-    expect(await page.locator('.rail-item .badge').first().textContent()).toBeTruthy();
+    await expect.poll(() => page.locator('.rail-item .badge').first().textContent()).toBeTruthy();
   });
 
   test('keeps in sight where one stopped reading when nobody looks', async () => {
@@ -222,7 +225,7 @@ describe('the log', () => {
     const line = await page.locator('.new').boundingBox();
     expect(line!.y).toBeGreaterThan(60);
     expect(line!.y).toBeLessThan(400);
-    expect(await page.locator('.new + .msg').textContent()).toContain('while away 0');
+    await expect.poll(() => page.locator('.new + .msg').textContent()).toContain('while away 0');
   });
 
   test('keeps its place while the pane changes its width', async () => {
@@ -245,7 +248,9 @@ describe('keyboard only', () => {
     const page = await newPage();
     await show(page, '', '#/');
     await page.keyboard.press('Control+k');
+    await page.locator('dialog input:focus').waitFor();
     await page.keyboard.type('len');
+    await still(page);
     await page.keyboard.press('Enter');
     await page.waitForSelector('.composer textarea');
     await page.keyboard.type('On my way :rocke');
@@ -267,13 +272,13 @@ describe('keyboard only', () => {
     await page.locator('.rows-in a').first().focus();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowDown');
-    expect(await focused(page)).toContain('Lena');
+    await expect.poll(() => focused(page)).toContain('Lena');
     await page.keyboard.press('End');
-    expect(await focused(page)).toContain('Paul');
+    await expect.poll(() => focused(page)).toContain('Paul');
     await page.keyboard.press('Home');
     await page.keyboard.press('Enter');
     await page.waitForSelector('.log');
-    expect(await focused(page)).toBe('Message to Mia');
+    await expect.poll(() => focused(page)).toBe('Message to Mia');
     await page.keyboard.press('Alt+ArrowDown');
     await page.waitForFunction(() => location.hash.includes('sofia'));
     await page.keyboard.press('Alt+Shift+ArrowDown');
@@ -283,15 +288,15 @@ describe('keyboard only', () => {
   test('reaches 10,000 people: End, Home and typing', async () => {
     const page = await newPage();
     await show(page, 'content=full', '#/people');
-    expect(await page.locator('.rows-in li').count()).toBeLessThan(60);
+    await expect.poll(() => page.locator('.rows-in li').count()).toBeLessThan(60);
     await page.locator('.rows-in a').first().focus();
     await page.keyboard.press('End');
     await still(page);
-    expect(await focused(page)).toMatch(/Unblock|Kofi/);
+    await expect.poll(() => focused(page)).toMatch(/Unblock|Kofi/);
     await page.keyboard.press('p');
     await page.keyboard.type('erson 09999');
     await still(page);
-    expect(await page.locator('.rows-in a').first().textContent()).toContain('Person 09999');
+    await expect.poll(() => page.locator('.rows-in a').first().textContent()).toContain('Person 09999');
   });
 
   test('walks the messages, opens the menu of one, and comes back', async () => {
@@ -300,14 +305,22 @@ describe('keyboard only', () => {
     await page.locator('.log').focus();
     await page.keyboard.press('ArrowUp');
     await page.keyboard.press('ArrowUp');
-    expect(await focused(page)).toBe('You, 06:43, Delivered');
+    await expect.poll(() => focused(page)).toBe('You, 06:43, Delivered');
     await page.keyboard.press('Enter');
     await page.waitForSelector('[role="menu"]');
-    expect(await focused(page)).toContain('Copy text');
+    await expect.poll(() => focused(page)).toContain('Reply');
+    // The row of reactions stands over it.
+    await page.keyboard.press('ArrowUp');
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label')))
+      .toBe('React with 👍');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(() => focused(page)).toContain('Reply');
     await page.keyboard.press('Escape');
-    expect(await focused(page)).toBe('You, 06:43, Delivered');
+    await expect.poll(() => focused(page)).toBe('You, 06:43, Delivered');
     await page.keyboard.press('Escape');
-    expect(await focused(page)).toBe('Message to Mia');
+    await expect.poll(() => focused(page)).toBe('Message to Mia');
   });
 
   test('F6 goes round the areas, and no field is a trap', async () => {
@@ -326,7 +339,7 @@ describe('keyboard only', () => {
     expect(new Set(places).size).toBe(5);
     await page.locator('.composer textarea').focus();
     await page.keyboard.press('Tab');
-    expect(await focused(page)).toBe('Emoji');
+    await expect.poll(() => focused(page)).toBe('Emoji');
   });
 });
 
@@ -338,12 +351,12 @@ describe('nothing that was typed is lost', () => {
     await page.keyboard.press('Alt+ArrowDown');
     await page.waitForFunction(() => location.hash.includes('sofia'));
     await still(page);
-    expect(await page.locator('.composer textarea').inputValue()).toBe('');
-    expect(await page.locator('.rows-in').textContent()).toContain('Draft: half a thought');
+    await expect.poll(() => page.locator('.composer textarea').inputValue()).toBe('');
+    await expect.poll(() => page.locator('.rows-in').textContent()).toContain('Draft: half a thought');
     await page.keyboard.press('Alt+ArrowUp');
     await page.waitForFunction(() => location.hash.includes('mia'));
     await still(page);
-    expect(await page.locator('.composer textarea').inputValue()).toBe('half a thought');
+    await expect.poll(() => page.locator('.composer textarea').inputValue()).toBe('half a thought');
   });
 
   test('a message that the store refuses comes back', async () => {
@@ -366,9 +379,9 @@ describe('the connection', () => {
   ])('%s: the list says so, and nobody is shown as there, oneself neither', async (state, title) => {
     const page = await newPage();
     await show(page, `connection=${state}`, '#/chat/mia@example.org');
-    expect(await page.locator('.list h2').textContent()).toBe(title);
-    expect(await page.locator('.presence').count()).toBe(0);
-    expect(await page.locator('.rail-me').getAttribute('aria-label')).toContain('offline');
+    await expect.poll(() => page.locator('.list h2').textContent()).toBe(title);
+    await expect.poll(() => page.locator('.presence').count()).toBe(0);
+    await expect.poll(() => page.locator('.rail-me').getAttribute('aria-label')).toContain('offline');
   });
 });
 
@@ -478,7 +491,7 @@ describe('people', () => {
     await holdToast(page);
     await page.getByRole('link', { name: 'People' }).click();
     await still(page);
-    expect(await page.locator('.rows-in').textContent()).not.toContain('Mia');
+    await expect.poll(() => page.locator('.rows-in').textContent()).not.toContain('Mia');
     await page.getByRole('button', { name: 'Undo' }).click();
     await expect.poll(() => page.locator('.rows-in').textContent()).toContain('Mia');
   });
@@ -491,9 +504,9 @@ describe('people', () => {
     await page.keyboard.press('Enter');
     await page.waitForSelector('.err-text');
     const field = page.getByRole('textbox', { name: 'Password' });
-    expect(await field.getAttribute('aria-invalid')).toBe('true');
+    await expect.poll(() => field.getAttribute('aria-invalid')).toBe('true');
     const note = await field.getAttribute('aria-describedby');
-    expect(await page.locator(`[id="${note}"]`).textContent()).toContain('does not fit');
+    await expect.poll(() => page.locator(`[id="${note}"]`).textContent()).toContain('does not fit');
   });
 });
 
@@ -504,21 +517,21 @@ describe('three widths', () => {
     await page.getByRole('link', { name: /Mia/ }).click();
     await page.getByRole('button', { name: 'Mia: details' }).click();
     await still(page);
-    expect(await page.locator('.details').isVisible()).toBe(true);
-    expect(await page.locator('.main').isVisible()).toBe(false);
+    await expect.poll(() => page.locator('.details').isVisible()).toBe(true);
+    await expect.poll(() => page.locator('.main').isVisible()).toBe(false);
     await page.goBack();
     await still(page);
-    expect(await page.locator('.main').isVisible()).toBe(true);
+    await expect.poll(() => page.locator('.main').isVisible()).toBe(true);
     await page.getByRole('link', { name: 'Back to the list' }).click();
     await page.waitForFunction(() => document.querySelector('.app')?.getAttribute('data-view') === 'list');
-    expect(await page.locator('.list').isVisible()).toBe(true);
-    expect(await focused(page)).toContain('Mia');
+    await expect.poll(() => page.locator('.list').isVisible()).toBe(true);
+    await expect.poll(() => focused(page)).toContain('Mia');
   });
 
   test('text of 200 % is a smaller window, and nothing overflows sideways', async () => {
     const page = await newPage('tablet');
     await show(page, 'text=200', '#/chat/mia@example.org');
-    expect(await page.locator('.list').isVisible()).toBe(false);
+    await expect.poll(() => page.locator('.list').isVisible()).toBe(false);
     for (const [name, query, hash] of SCREENS) {
       // The settings are one page in six variants; the longest words are in these.
       if (/^(appearance|chats-settings|keyboard|text200.*)$/.test(name)) continue;

@@ -2,6 +2,8 @@
 // the time, the message; <fin/> comes after the last of them.
 
 import { type Client, freshId } from './client.ts';
+import type { Account } from './login.ts';
+import type { Stage } from './stage.ts';
 import { dialogueError } from './transcript.ts';
 import { type El, NS, x } from './xml.ts';
 
@@ -10,7 +12,7 @@ export interface Query {
   start?: string;
   end?: string;
   /** Fields by name, also those that nobody knows. */
-  fields?: Record<string, string>;
+  fields?: Record<string, string | readonly string[]>;
   max?: number;
   after?: string;
   before?: string;
@@ -46,7 +48,15 @@ function queryXml(q: Query, queryid: string): string {
     ? `<x xmlns='${NS.data}' type='submit'><field var='FORM_TYPE' type='hidden'><value>${NS.mam}</value></field>${Object.entries(
         fields,
       )
-        .map(([k, v]) => x`<field var='${k}'><value>${v}</value></field>`)
+        .map(
+          ([k, v]) =>
+            x`<field var='${k}'>` +
+            [v]
+              .flat()
+              .map((one) => x`<value>${one}</value>`)
+              .join('') +
+            '</field>',
+        )
         .join('')}</x>`
     : '';
   let set = '';
@@ -126,3 +136,31 @@ export async function everything(c: Client, q: Query = {}): Promise<Archived[]> 
 }
 
 export const bodies = (list: readonly Archived[]): string[] => list.map((a) => a.message.child('body')?.text ?? '');
+
+export interface Scene {
+  alice: Client;
+  bob: Client;
+  carol: Client;
+  account: Account;
+}
+
+/** Alice has talked with Bob (5 messages) and Carol (3), both ways, in a known order. */
+export async function scene(stage: Stage): Promise<Scene> {
+  const [a, b, c] = await stage.accounts('alice', 'bob', 'carol');
+  const alice = await stage.signIn(a, { presence: true });
+  const bob = await stage.signIn(b, { presence: true });
+  const carol = await stage.signIn(c, { presence: true });
+  const say = async (from: Client, to: Client, text: string) => {
+    from.sends`<message to='${to.bare}' type='chat' id='${text}'><body>${text}</body></message>`;
+    await to.pick(x`<message type='chat' id='${text}'/>`);
+  };
+  await say(alice, bob, 'b1');
+  await say(bob, alice, 'b2');
+  await say(alice, carol, 'c1');
+  await say(bob, alice, 'b3');
+  await say(carol, alice, 'c2');
+  await say(alice, bob, 'b4');
+  await say(alice, carol, 'c3');
+  await say(bob, alice, 'b5');
+  return { alice, bob, carol, account: a };
+}

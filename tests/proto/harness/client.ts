@@ -62,6 +62,8 @@ export class Client {
   /** The full JID once bound. */
   jid = '';
   sm: SmState | undefined;
+  /** What was sent behind <enable/>, until it is answered: all that counts. */
+  private enabling: string[] | undefined;
   /** Answers <r/> and swallows <a/>; switch it off to look at them. */
   autoAck = true;
   /** Set before <resume/> is sent: whose session goes on here. */
@@ -76,6 +78,12 @@ export class Client {
   readonly history: El[] = [];
   /** Control frames of the WebSocket seen so far. */
   readonly control: { opcode: number; payload: Buffer }[] = [];
+  /** The connection is gone. */
+  isOver = false;
+  /** When anything last arrived. */
+  heardAt = performance.now();
+  /** When the server last said what it has handled. */
+  ackedAt = 0;
   private wake: (() => void)[] = [];
   private lastChunk = '';
   private reader: StreamReader | undefined;
@@ -142,6 +150,7 @@ export class Client {
   }
 
   private readBytes(chunk: Buffer): void {
+    this.heardAt = performance.now();
     let text: string;
     try {
       text = this.decoder.decode(chunk, { stream: true });
@@ -171,6 +180,7 @@ export class Client {
   }
 
   private readFrame(opcode: number, fin: boolean, payload: Buffer): void {
+    this.heardAt = performance.now();
     if (opcode >= 8) {
       this.control.push({ opcode, payload });
       note(this.label, '<', `[frame ${opcode}: ${payload.toString('hex')}]`);
@@ -208,7 +218,8 @@ export class Client {
     this.wakeAll();
   }
 
-  private failure: Error | undefined;
+  /** The first thing that the server did and no server may. */
+  failure: Error | undefined;
 
   private arrived(el: El): void {
     this.watchSm(el);
@@ -239,6 +250,7 @@ export class Client {
   }
 
   private push(item: Received): void {
+    if (item.kind === 'ended') this.isOver = true;
     note(
       this.label,
       '<',
@@ -258,6 +270,7 @@ export class Client {
 
   /** Bytes as they are; on a WebSocket, a text message as it is. */
   sendRaw(bytes: string | Uint8Array): void {
+    if (typeof bytes === 'string' && bytes.startsWith(`<enable xmlns='${NS.sm}'`)) this.enabling = [];
     note(
       this.label,
       '>',
@@ -276,7 +289,7 @@ export class Client {
       if (this.sm && isStanza(el)) {
         this.sm.sent++;
         this.sm.unacked.push(serialize(el, NS.client));
-      }
+      } else if (this.enabling && isStanza(el)) this.enabling.push(serialize(el, NS.client));
     }
     if (this.ws) for (const el of elements) this.sendRaw(serialize(el, ''));
     else this.sendRaw(xml);
@@ -328,13 +341,15 @@ export class Client {
 
   startSm(enabled: El): void {
     const max = enabled.attr('max');
+    const unacked = this.enabling ?? [];
+    this.enabling = undefined;
     this.sm = {
       id: enabled.attr('id'),
       max: max === undefined ? undefined : Number(max),
       received: 0,
-      sent: 0,
+      sent: unacked.length,
       acked: 0,
-      unacked: [],
+      unacked,
     };
   }
 
@@ -370,6 +385,7 @@ export class Client {
     if (h < sm.acked || h > sm.sent) throw dialogueError(`${this.label}: h=${h} is outside ${sm.acked}..${sm.sent}`);
     sm.unacked.splice(0, h - sm.acked);
     sm.acked = h;
+    this.ackedAt = performance.now();
   }
 
   /** Asks until the server has handled all that was sent. */
@@ -379,6 +395,27 @@ export class Client {
   }
 
   // ---- waiting ----
+
+  /** Until something arrives, or so long. */
+  async arrival(forMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, forMs);
+      this.wake.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * The client's own end gives the connection up: nothing that still comes is read, nothing is answered, and who waits for
+   * something here is told. The other end is not.
+   */
+  abandon(): void {
+    this.wire.onData = () => {};
+    if (!this.isOver) this.push({ kind: 'ended' });
+    this.wire.onEnd = () => {};
+  }
 
   /** Waits until `condition` holds; it is looked at whenever something arrives, here or at one of the others. */
   async until(condition: () => boolean, what: string, ...others: Client[]): Promise<void> {

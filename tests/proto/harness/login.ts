@@ -96,7 +96,7 @@ export interface Sasl2Options {
   password?: string;
 }
 
-/** The SASL2 exchange on an open stream. Resolves to <success/> or <failure/>. */
+/** The SASL2 exchange on an open stream. Resolves to <success/>, <failure/>, or <continue/> if there are tasks (XEP-0480). */
 export async function sasl2(c: Client, account: Account, o: Sasl2Options = {}): Promise<El> {
   const mechanism = o.mechanism ?? 'SCRAM-SHA-256';
   const password = o.password ?? account.password;
@@ -122,7 +122,7 @@ export async function sasl2(c: Client, account: Account, o: Sasl2Options = {}): 
   if (challenge.name !== 'challenge') return challenge;
   c.sendRaw(`<response xmlns='${NS.sasl2}'>${scram.final(challenge.text)}</response>`);
   const outcome = await c.nextElement('the outcome of SASL2');
-  if (outcome.name === 'success') scram.verify(outcome.at('additional-data').text);
+  if (outcome.name === 'success' || outcome.name === 'continue') scram.verify(outcome.at('additional-data').text);
   return outcome;
 }
 

@@ -18,7 +18,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const CONFABD = resolve(
   process.env.CONFABD ?? join(process.env.CONFAB_BUILD ?? join(here, '../../../build'), 'confabd'),
 );
-const CONFABCTL = process.env.CONFABCTL ?? join(dirname(CONFABD), 'confabctl');
+export const CONFABCTL = process.env.CONFABCTL ?? join(dirname(CONFABD), 'confabctl');
 
 export type Config = Record<string, Record<string, string>>;
 

@@ -13,6 +13,18 @@ export async function eventually(condition: () => Promise<boolean> | boolean): P
   }
 }
 
+/** The same for what takes long and shows how far it is: only a standstill is a failure. */
+export async function progressing(done: () => boolean, measure: () => number): Promise<void> {
+  let last = Number.NaN;
+  let end = 0;
+  for (; !done(); await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))) {
+    const now = measure();
+    if (now !== last) end = performance.now() + DEADLINE_MS;
+    last = now;
+    if (performance.now() > end) throw new Error(`came to a standstill at ${now}`);
+  }
+}
+
 /** What the server gives so many ms for. A machine that took longer than that proves nothing, so it tries again. */
 export async function inTime<T>(ms: number, act: () => Promise<T>): Promise<T> {
   for (;;) {

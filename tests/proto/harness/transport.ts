@@ -1,5 +1,6 @@
 // Bytes to and from the server: TCP, TLS from the start, TLS later (STARTTLS). What the bytes mean is the client's.
 
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -15,6 +16,8 @@ export class Wire {
   onData: (chunk: Buffer) => void = () => {};
   onEnd: () => void = () => {};
   ended = false;
+  /** What came, under the XML and above TLS. */
+  bytesIn = 0;
 
   private constructor(private socket: net.Socket) {
     this.listen();
@@ -23,7 +26,10 @@ export class Wire {
   private listen(): void {
     const socket = this.socket;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.onData(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      this.bytesIn += chunk.length;
+      this.onData(chunk);
+    });
     const end = () => {
       if (this.ended || this.socket !== socket) return;
       this.ended = true;
@@ -54,7 +60,13 @@ export class Wire {
     plain.removeAllListeners('end');
     plain.removeAllListeners('close');
     const secure = tls.connect({ socket: plain, rejectUnauthorized: false, ...options });
-    await once(secure, 'secureConnect');
+    try {
+      await once(secure, 'secureConnect');
+    } catch (err) {
+      this.ended = true;
+      this.onEnd();
+      throw err;
+    }
     this.socket = secure;
     this.listen();
   }
@@ -62,6 +74,13 @@ export class Wire {
   get tlsFacts(): TlsFacts {
     const s = this.socket as tls.TLSSocket;
     return { alpn: s.alpnProtocol, version: s.getProtocol(), authorized: s.authorized };
+  }
+
+  /** What a proof is bound to: RFC 9266, and RFC 5929 for a certificate signed with SHA-256. */
+  binding(type: 'tls-exporter' | 'tls-server-end-point'): Buffer {
+    const s = this.socket as tls.TLSSocket;
+    if (type === 'tls-exporter') return s.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+    return createHash('sha256').update(s.getPeerCertificate(true).raw).digest();
   }
 
   write(bytes: string | Uint8Array): void {

@@ -1,9 +1,9 @@
 // Messages in the cache: pages, look-ups, counts. Functions on a transaction compose into one.
-import type { Message } from '../store/model';
-import type { AccountDb, ChatRow, MessageRow, Tx } from './schema';
+import type { Message, Reaction } from '../store/model';
+import type { AccountDb, ChatRow, MessageRow, Reacted, Tx } from './schema';
 
 /** The transaction that everything about messages shares. */
-export type BatchTx = Tx<'messages' | 'chats' | 'outbox' | 'marks' | 'uploads'>;
+export type BatchTx = Tx<'messages' | 'chats' | 'outbox' | 'marks' | 'uploads' | 'gaps' | 'meta' | 'amends'>;
 
 export function ident(chat: string, from: string, id: string): string {
   return `${chat}\n${from}\n${id}`;
@@ -15,14 +15,37 @@ export function identsOf(chat: string, from: string, ids: (string | undefined)[]
 
 /** Only what the views may see. */
 export function toMessage(row: MessageRow): Message {
-  const { key, chat, from, mine, time, body, mark, failure, opaque, file, caption, unheard } = row;
+  const { key, chat, from, mine, time, body, mark, failure, opaque, unstyled, file, caption, link, unheard } = row;
   const message: Message = { key, chat, from, mine, time, body, mark };
   if (failure) message.failure = failure;
   if (opaque) message.opaque = opaque;
+  if (unstyled) message.unstyled = unstyled;
   if (file) message.file = file;
   if (caption) message.caption = caption;
+  if (link) message.link = link;
   if (unheard) message.unheard = unheard;
+  if (!row.id && !row.originId) message.nameless = true;
+  if (row.reply) message.reply = row.reply;
+  if (row.retracted) message.retracted = true;
+  if (row.hidden) message.hidden = true;
+  if (row.trouble) message.trouble = row.trouble;
+  if (row.versions?.length) {
+    const all = [{ ...row.first!, time: row.time }, ...row.versions];
+    message.earlier = all.slice(0, -1).map((it) => ({ body: it.caption || it.body, time: it.time }));
+    message.edited = all.at(-1)!.time;
+    if (row.versions.some((it) => it.sending)) message.changing = true;
+  }
+  const reactions = reactionsOf(row.reacted ?? []);
+  if (reactions.length > 0) message.reactions = reactions;
   return message;
+}
+
+/** Each sign once, in the order in which it was first given. */
+function reactionsOf(reacted: readonly Reacted[]): Reaction[] {
+  const all = new Map<string, string[]>();
+  for (const { from, signs } of [...reacted].sort((a, b) => a.time - b.time))
+    for (const sign of signs) all.set(sign, [...(all.get(sign) ?? []), from]);
+  return [...all].map(([sign, from]) => ({ sign, from }));
 }
 
 export function newChat(address: string): ChatRow {
@@ -60,7 +83,7 @@ export async function pageBefore(
   const rows: MessageRow[] = [];
   let cursor = await db.transaction('messages').store.openCursor(bounds, 'prev');
   while (cursor && rows.length < limit) {
-    rows.push(cursor.value);
+    if (!cursor.value.hidden) rows.push(cursor.value);
     cursor = await cursor.continue();
   }
   return rows;
@@ -78,7 +101,7 @@ export async function firstUnreadAfter(db: AccountDb, chat: string, time: number
     .transaction('messages')
     .store.openCursor(IDBKeyRange.bound([chat, time], [chat, Number.POSITIVE_INFINITY]));
   while (cursor) {
-    if (!cursor.value.mine && cursor.value.time > time) return cursor.value;
+    if (!cursor.value.mine && cursor.value.time > time && !cursor.value.hidden) return cursor.value;
     cursor = await cursor.continue();
   }
   return undefined;
@@ -113,15 +136,45 @@ export async function countUnread(tx: BatchTx, chat: string, readTime: number): 
   let n = 0;
   let cursor = await tx.objectStore('messages').openCursor(range(chat, readTime, Number.POSITIVE_INFINITY));
   while (cursor && n < UNREAD_MAX) {
-    if (!cursor.value.mine && cursor.value.time > readTime) n++;
+    if (!cursor.value.mine && cursor.value.time > readTime && !cursor.value.hidden) n++;
     cursor = await cursor.continue();
   }
   return n;
 }
 
+/** The newest message of a chat, up to a time, that has an archive id. */
+export async function newestArchived(tx: BatchTx, chat: string, upTo: number): Promise<MessageRow | undefined> {
+  let cursor = await tx.objectStore('messages').openCursor(range(chat, 0, upTo), 'prev');
+  while (cursor && !cursor.value.archiveId) cursor = await cursor.continue();
+  return cursor?.value;
+}
+
+/** Oldest first; both ends included. */
+export function rowsBetween(
+  tx: BatchTx,
+  chat: string,
+  from: number,
+  to: number,
+  limit?: number,
+): Promise<MessageRow[]> {
+  return tx.objectStore('messages').getAll(range(chat, from, to), limit);
+}
+
+/** Messages from others, newest first, after a time; at most `limit`. */
+export async function newestOthers(tx: BatchTx, chat: string, after: number, limit: number): Promise<MessageRow[]> {
+  const rows: MessageRow[] = [];
+  let cursor = await tx.objectStore('messages').openCursor(range(chat, after, Number.POSITIVE_INFINITY), 'prev');
+  while (cursor && rows.length < limit) {
+    if (!cursor.value.mine && cursor.value.time > after) rows.push(cursor.value);
+    cursor = await cursor.continue();
+  }
+  return rows;
+}
+
 /** The newest message of a chat, to show in the list. */
 export async function newest(tx: BatchTx, chat: string): Promise<MessageRow | undefined> {
-  const cursor = await tx.objectStore('messages').openCursor(range(chat, 0, Number.POSITIVE_INFINITY), 'prev');
+  let cursor = await tx.objectStore('messages').openCursor(range(chat, 0, Number.POSITIVE_INFINITY), 'prev');
+  while (cursor?.value.hidden) cursor = await cursor.continue();
   return cursor?.value;
 }
 

@@ -1,7 +1,10 @@
 // IndexedDB: one small database above the accounts, and one database for each account, so that forgetting
 // an account is deleting its database. Everything here is a cache of the server, except outbox and drafts.
 import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPObjectStore, type IDBPTransaction, openDB } from 'idb';
+import type { Amendment } from '../store/amend';
 import type { ContactRequest, Message, Presence, Settings } from '../store/model';
+import type { FastToken } from '../xmpp/fast';
+import type { ReplyTo } from '../xmpp/mod/about';
 import type { IncomingPresence } from '../xmpp/mod/presence';
 import type { RosterItem } from '../xmpp/mod/roster';
 import type { ScramKeys } from '../xmpp/scram';
@@ -22,6 +25,49 @@ export interface MessageRow extends Message {
   localTime?: boolean;
   /** It has a file or a link: only such rows are in the index of that name. */
   shared?: 1;
+  /** What it showed at first, once it has been corrected. */
+  first?: Shown;
+  /** The corrections, in the archive's order. */
+  versions?: Version[];
+  /** The last reactions of each person. */
+  reacted?: Reacted[];
+  /** The id of what took it back. */
+  retraction?: string;
+  /** The message that it answers. */
+  answers?: { id: string; to: string | undefined };
+}
+
+/** What a message shows. */
+export type Shown = Pick<Message, 'body' | 'file' | 'caption' | 'link' | 'opaque' | 'unstyled'>;
+
+/** What came about a message: under the sender's id for it, at a time of the archive, or of this device while `localTime`. */
+interface Event {
+  id: string;
+  time: number;
+  localTime?: boolean;
+  /** It is mine and not stored yet. */
+  sending?: boolean;
+}
+
+export interface Version extends Event, Shown {}
+
+export interface Reacted extends Event {
+  from: string;
+  signs: string[];
+  /** What stood there before, in case that the other side refuses. */
+  before?: string[];
+}
+
+/** Something about a message that the cache does not have yet. */
+export interface AmendRow {
+  /** Of that message. */
+  ident: string;
+  /** Who says it, and under which id. */
+  id: string;
+  chat: string;
+  /** The id that the message goes by. */
+  about: string;
+  amendment: Amendment;
 }
 
 export interface ChatRow {
@@ -42,9 +88,19 @@ export interface ChatRow {
   complete: boolean;
   /** Where paging back in the archive goes on. */
   back?: string;
+  /** Unread messages that may stand in a gap: the server has counted. Then that number is true, not ours. */
+  counted?: Counted;
 }
 
-export type OutboxKind = 'message' | 'file' | 'receipt' | 'displayed';
+export interface Counted {
+  /** Unread messages from them, up to this time. */
+  unread: number;
+  upTo: number;
+  /** The edge of the newest gap: who has read something above it has read all below. */
+  below: number;
+}
+
+export type OutboxKind = 'message' | 'file' | 'receipt' | 'displayed' | 'read' | 'amend';
 
 /** What must reach the server, whatever happens to this page. */
 export interface OutboxRow {
@@ -55,10 +111,17 @@ export interface OutboxRow {
   chat: string;
   kind: OutboxKind;
   /**
-   * The text, or the id of the message that a receipt or marker is for. Of a file: its description as JSON, once it has
+   * The text, or the id of the message that a receipt or marker is for; of `read`, which only my own devices learn of, its id
+   * in the archive. Of a file: its description as JSON, once it has
    * been uploaded; until then empty, and what was written to the same chat after it waits.
    */
   payload: string;
+  /** Of a marker, for my other devices: the same message's id in my archive. */
+  read?: string;
+  /** Of an answer. */
+  reply?: ReplyTo;
+  /** What kind `amend` is about: the key of a message. The payload is an Outgoing (store/amend.ts) as JSON. */
+  about?: string;
 }
 
 /** A file of mine that has not been uploaded yet, and how far that has come. */
@@ -78,12 +141,54 @@ export interface UploadRow {
 /** A stretch of the archive that is not in the cache. */
 export interface GapRow {
   id?: number;
-  /** The last archive id known before it, and its time. */
+  /** Whose conversation; '' for all of them at once. */
+  chat: string;
+  /** The last archive id known before it, and its time. '' when nothing is known before it. */
   after: string;
   afterTime: number;
-  /** The first known after it. */
+  /**
+   * The first known after it. In a conversation the time is that of the row in the cache; and when the id is '', no message
+   * is missing, only receipts and marks for those that are here, behind `after`.
+   */
   before: string;
   beforeTime: number;
+  /** Behind the last message there may be receipts and marks that have not been seen either. */
+  tail?: 1;
+  /** It lies above the cursor: a catch-up that gets to its end has filled it. */
+  open?: 1;
+}
+
+/** An item of a private node of the account (store/mirror.ts). */
+export interface MirrorRow {
+  node: string;
+  id: string;
+  /** What it holds, as XML; '': it goes. */
+  xml: string;
+  /** Changed here, so many times, since the server was told. */
+  dirty?: number;
+}
+
+/** How somebody shows themselves. */
+export interface FaceRow {
+  address: string;
+  /** The name they chose; empty: none. */
+  nick: string;
+  /** What they say of themselves, as of when it was last looked at. */
+  about: string;
+  /** Hash of their picture as their node names it, and as their presence does; empty: none. */
+  node: string;
+  card: string;
+}
+
+/** A picture of somebody, under its hash. */
+export interface PictureRow {
+  /** SHA-1, in hex. */
+  hash: string;
+  type: string;
+  bytes: Uint8Array<ArrayBuffer>;
+  size: number;
+  /** When it was last shown, to the day (ms). */
+  used: number;
 }
 
 /** A receipt or marker for a message that the cache does not have yet. */
@@ -100,7 +205,13 @@ export interface Cursor {
 
 export interface Meta {
   cursor: Cursor;
+  /** What the inbox was like when it was last asked; present when the server has one. */
+  inbox: { state: string | undefined };
+  /** Live messages were taken before it was known what they stand behind. */
+  loose: boolean;
   sm: SmSaved;
+  /** So far, in ms, the server's clock is ahead of this device's. */
+  ahead: number;
   rosterVer: string;
   rosterKnown: boolean;
   blocked: string[];
@@ -122,9 +233,13 @@ export interface AccountSchema extends DBSchema {
   contacts: { key: string; value: RosterItem };
   requests: { key: string; value: ContactRequest };
   outbox: { key: number; value: OutboxRow; indexes: { key: string } };
-  gaps: { key: number; value: GapRow };
+  gaps: { key: number; value: GapRow; indexes: { chat: string } };
   marks: { key: string; value: PendingMarkRow };
+  amends: { key: [string, string]; value: AmendRow };
   uploads: { key: string; value: UploadRow };
+  mirror: { key: [string, string]; value: MirrorRow };
+  faces: { key: string; value: FaceRow };
+  pictures: { key: string; value: PictureRow; indexes: { use: [number, number] } };
   meta: { key: string; value: unknown };
 }
 
@@ -137,6 +252,8 @@ export interface AccountRow {
   deviceId: string;
   /** In place of the password: see scram.ts. */
   keys: ScramKeys;
+  /** Signs in again within one round trip (fast.ts). */
+  token?: FastToken;
 }
 
 export interface AppSchema extends DBSchema {
@@ -154,7 +271,11 @@ export type StoreName =
   | 'outbox'
   | 'gaps'
   | 'marks'
+  | 'amends'
   | 'uploads'
+  | 'mirror'
+  | 'faces'
+  | 'pictures'
   | 'meta';
 export type Tx<S extends StoreName = StoreName> = IDBPTransaction<AccountSchema, S[], 'readwrite'>;
 
@@ -163,11 +284,18 @@ export function accountDbName(address: string): string {
 }
 
 export function openAccountDb(address: string, onBlocking?: () => void): Promise<AccountDb> {
-  return openDB<AccountSchema>(accountDbName(address), 3, {
+  return openDB<AccountSchema>(accountDbName(address), 7, {
     upgrade(db, before, _after, tx) {
       if (before < 2) db.createObjectStore('uploads', { keyPath: 'key' });
+      if (before < 5) db.createObjectStore('amends', { keyPath: ['ident', 'id'] });
+      if (before < 6) db.createObjectStore('mirror', { keyPath: ['node', 'id'] });
+      if (before < 7) {
+        db.createObjectStore('faces', { keyPath: 'address' });
+        db.createObjectStore('pictures', { keyPath: 'hash' }).createIndex('use', ['used', 'size']);
+      }
       if (before >= 1) {
         if (before < 3) void indexShared(tx.objectStore('messages')).catch(() => tx.abort());
+        if (before < 4) void indexGaps(tx.objectStore('gaps')).catch(() => tx.abort());
         return;
       }
       const messages = db.createObjectStore('messages', { keyPath: ['chat', 'time', 'key'] });
@@ -179,7 +307,7 @@ export function openAccountDb(address: string, onBlocking?: () => void): Promise
       db.createObjectStore('contacts', { keyPath: 'address' });
       db.createObjectStore('requests', { keyPath: 'address' });
       db.createObjectStore('outbox', { keyPath: 'seq', autoIncrement: true }).createIndex('key', 'key');
-      db.createObjectStore('gaps', { keyPath: 'id', autoIncrement: true });
+      db.createObjectStore('gaps', { keyPath: 'id', autoIncrement: true }).createIndex('chat', 'chat');
       db.createObjectStore('marks', { keyPath: 'ident' });
       db.createObjectStore('meta');
     },
@@ -207,6 +335,13 @@ async function indexShared(
     const row = withShared(cursor.value);
     if (row.shared) await cursor.update(row);
   }
+}
+
+/** Until version 4 every gap was one of the whole archive. */
+async function indexGaps(store: IDBPObjectStore<AccountSchema, StoreName[], 'gaps', 'versionchange'>): Promise<void> {
+  store.createIndex('chat', 'chat');
+  for (let cursor = await store.openCursor(); cursor; cursor = await cursor.continue())
+    await cursor.update({ ...cursor.value, chat: '' });
 }
 
 export function deleteAccountDb(address: string): Promise<void> {

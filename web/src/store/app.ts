@@ -17,6 +17,7 @@ const DEFAULTS: Settings = {
   enterSends: true,
   sendTyping: true,
   sendRead: true,
+  previews: true,
 };
 
 type AppEvent = { type: 'settings'; settings: Settings } | { type: 'accounts' };
@@ -75,6 +76,12 @@ export class ConfabApp implements App {
           saveKeys: async (_, keys) => {
             const now = await this.db.get('accounts', address);
             if (now) await this.db.put('accounts', { ...now, keys });
+          },
+          saveToken: async (_, token) => {
+            const now = await this.db.get('accounts', address);
+            if (!now) return;
+            const { token: _old, ...rest } = now;
+            await this.db.put('accounts', token ? { ...rest, token } : rest);
           },
           forget: () => this.forget(address),
         }),

@@ -12,6 +12,7 @@ import {
   unreadByPeer,
 } from '../db/messages';
 import { type AccountDb, type ChatRow, type MessageRow, type OutboxRow, withShared } from '../db/schema';
+import { amendArrived, timeOf } from './amend';
 import type { Change } from './changes';
 import type { Failure, Mark, Message } from './model';
 
@@ -28,6 +29,7 @@ export class Batch {
   private readonly recount = new Set<string>();
   private readonly changed = new Map<string, MessageRow>();
   private readonly gone = new Map<string, string[]>();
+  private amends: boolean | undefined;
 
   private constructor(
     readonly tx: BatchTx,
@@ -36,7 +38,10 @@ export class Batch {
 
   /** Runs `work` in one transaction and resolves, after its commit, with what to show. `work` may await only the database. */
   static async run(db: AccountDb, own: string, work: (batch: Batch) => Promise<void>): Promise<Change[]> {
-    const tx = db.transaction(['messages', 'chats', 'outbox', 'marks', 'uploads'], 'readwrite');
+    const tx = db.transaction(
+      ['messages', 'chats', 'outbox', 'marks', 'uploads', 'gaps', 'meta', 'amends'],
+      'readwrite',
+    );
     const batch = new Batch(tx, own);
     try {
       await work(batch);
@@ -52,6 +57,11 @@ export class Batch {
       await tx.done.catch(() => {});
       throw e;
     }
+  }
+
+  /** The server's time, as far as this device knows it. */
+  async now(): Promise<number> {
+    return Date.now() + (((await this.tx.objectStore('meta').get('ahead')) as number | undefined) ?? 0);
   }
 
   async chat(address: string): Promise<ChatRow> {
@@ -75,6 +85,7 @@ export class Batch {
   raiseReadTime(chat: ChatRow, time: number): void {
     if (time <= chat.readTime) return;
     chat.readTime = time;
+    if (chat.counted && time > chat.counted.below) delete chat.counted;
     this.countAgain(chat);
   }
 
@@ -90,7 +101,11 @@ export class Batch {
 
   /** Changes a message; its time is part of its key. */
   async update(row: MessageRow, change: Partial<MessageRow>): Promise<MessageRow> {
-    const next = { ...row, ...change };
+    return this.rewrite(row, { ...row, ...change });
+  }
+
+  /** The same with all that it shall be: what `next` does not have is gone. */
+  async rewrite(row: MessageRow, next: MessageRow): Promise<MessageRow> {
     if (next.mark !== 'failed') delete next.failure;
     if (!next.unheard) delete next.unheard;
     const store = this.tx.objectStore('messages');
@@ -103,6 +118,9 @@ export class Batch {
       const last = await newest(this.tx, row.chat);
       if (last) chat.last = toMessage(last);
       this.touch(chat);
+    } else if (next.hidden && !row.hidden) {
+      await this.showLast(chat);
+      this.countAgain(chat);
     } else if (chat.last?.key === row.key) {
       chat.last = toMessage(next);
       this.touch(chat);
@@ -115,10 +133,26 @@ export class Batch {
     this.changed.delete(row.key);
     this.gone.set(row.chat, [...(this.gone.get(row.chat) ?? []), row.key]);
     const chat = await this.chat(row.chat);
-    const last = await newest(this.tx, row.chat);
+    await this.showLast(chat);
+    this.countAgain(chat);
+  }
+
+  private async showLast(chat: ChatRow): Promise<void> {
+    const last = await newest(this.tx, chat.address);
     if (last) chat.last = toMessage(last);
     else delete chat.last;
-    this.countAgain(chat);
+    this.touch(chat);
+  }
+
+  /** Does anything wait for a message that is not here? Asked once: in a page without any nothing needs to be looked up. */
+  async hasAmends(): Promise<boolean> {
+    this.amends ??= (await this.tx.objectStore('amends').count()) > 0;
+    return this.amends;
+  }
+
+  /** Something waits from now on. */
+  noteAmends(): void {
+    this.amends = true;
   }
 
   async raise(row: MessageRow, mark: Mark): Promise<MessageRow> {
@@ -135,7 +169,7 @@ export class Batch {
     for (const row of rows) {
       await this.dropOutbox(row.key); // it arrived, whatever the server has acknowledged so far
       const now = await this.raise(row, mark);
-      if (mark === 'read') await this.peerReadUpTo(address, now.time);
+      if (mark === 'read') await this.peerReadUpTo(address, timeOf(now, id));
     }
   }
 
@@ -156,8 +190,9 @@ export class Batch {
     if (rows.length === 0) await this.remember(key, 'read');
     const chat = await this.chat(address);
     for (const row of rows) {
-      this.raiseReadTime(chat, row.time);
-      if (row.time > chat.markedTime) chat.markedTime = row.time;
+      const time = timeOf(row, id);
+      this.raiseReadTime(chat, time);
+      if (time > chat.markedTime) chat.markedTime = time;
     }
   }
 
@@ -195,6 +230,14 @@ export class Batch {
     await this.tx.objectStore('outbox').add(row);
   }
 
+  /** Only the last of these counts. */
+  async queueRead(row: OutboxRow): Promise<void> {
+    const store = this.tx.objectStore('outbox');
+    for (const old of await store.getAll())
+      if (old.kind === 'read' && old.chat === row.chat && old.seq !== undefined) await store.delete(old.seq);
+    await this.queue(row);
+  }
+
   async dropOutbox(key: string): Promise<OutboxRow | undefined> {
     const store = this.tx.objectStore('outbox');
     const row = await store.index('key').get(key);
@@ -214,6 +257,7 @@ export class Batch {
   /** The server has stored what had this id. */
   async acknowledged(key: string): Promise<void> {
     const row = await this.dropOutbox(key);
+    if (row?.kind === 'amend') await amendArrived(this, row);
     if (row?.kind !== 'message' && row?.kind !== 'file') return;
     const message = await byKey(this.tx, key);
     if (message?.mine) await this.raise(message, 'sent');
@@ -222,12 +266,19 @@ export class Batch {
   private async finish(): Promise<Change[]> {
     for (const address of this.recount) {
       const chat = await this.chat(address);
-      chat.unread = await countUnread(this.tx, address, chat.readTime);
+      const { counted, readTime } = chat;
+      chat.unread = counted
+        ? counted.unread + (await countUnread(this.tx, address, Math.max(readTime, counted.upTo)))
+        : await countUnread(this.tx, address, readTime);
     }
     const changes: Change[] = [];
     for (const [chat, keys] of this.gone) changes.push({ kind: 'gone', chat, keys });
     const perChat = new Map<string, Message[]>();
     for (const row of this.changed.values()) {
+      if (row.hidden) {
+        changes.push({ kind: 'gone', chat: row.chat, keys: [row.key] });
+        continue;
+      }
       const list = perChat.get(row.chat) ?? [];
       list.push(toMessage(row));
       perChat.set(row.chat, list);

@@ -20,6 +20,12 @@ export interface Env {
   hasNetwork(): boolean;
   /** Calls back when the network or the page comes back to life. */
   onWake(callback: (why: 'online' | 'offline' | 'visible') => void): () => void;
+  /** Somebody may see the page. */
+  isVisible(): boolean;
+  /** Calls back when that changes; a page that goes away becomes invisible first. */
+  onVisibility(callback: () => void): () => void;
+  /** So long, in ms, nobody must have looked before the server is told. */
+  hiddenPause: number;
   /** Calls back when the page may be about to go away. */
   onHide(callback: () => void): () => void;
   /** Keeps a few words at once, where the database would need more time than a page has that is being left. */
@@ -27,6 +33,8 @@ export interface Env {
   http: Http;
   /** How long to wait, in ms, before each new attempt at an upload that broke; after the last it has failed. */
   uploadPauses: readonly number[];
+  /** So long, in ms, a chat waits for messages that must be fetched before it can be shown as it should. */
+  patience: number;
   /** The page's own `http://host:port`. */
   origin: string;
   /** Asks the browser not to throw the cache away. */
@@ -138,6 +146,8 @@ function listen(target: EventTarget, type: string, handler: () => void): () => v
 
 export function browserEnv(): Env {
   const origin = { protocol: location.protocol, host: location.host };
+  /** A page that is left still calls itself visible for a moment. */
+  let leaving = false;
   return {
     openSocket: openWebSocket,
     ownUrl: () => ownSocket(origin),
@@ -161,6 +171,24 @@ export function browserEnv(): Env {
         for (const stop of stops) stop();
       };
     },
+    isVisible: () => document.visibilityState === 'visible' && !leaving,
+    onVisibility(callback) {
+      const stops = [
+        listen(document, 'visibilitychange', callback),
+        listen(window, 'pagehide', () => {
+          leaving = true;
+          callback();
+        }),
+        listen(window, 'pageshow', () => {
+          leaving = false;
+          callback();
+        }),
+      ];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+    hiddenPause: 10_000,
     onHide(callback) {
       const stops = [
         listen(window, 'pagehide', callback),
@@ -175,6 +203,7 @@ export function browserEnv(): Env {
     stash: storage(),
     http: xhr,
     uploadPauses: [1000, 2000, 4000, 8000, 16_000],
+    patience: 5000,
     origin: location.origin,
     persist: () => void navigator.storage?.persist?.().catch(() => {}),
   };

@@ -159,6 +159,8 @@ export function connectFailure(error: unknown): Failure {
           'server',
           'The server could not prove who it is. Do not type your password again; ask the person who runs it.',
         );
+      case 'credentials-expired':
+        return fail('refused', 'This device was signed out from another one. Sign in again to use it.');
       case 'keys-stale':
         return fail('refused', 'The password of this account was changed. Sign in again with the new one.');
       default:

@@ -3,7 +3,13 @@
 // the views (ui/) read them and call actions. Nothing here depends on either side, so that
 // the views can be shown with made-up data (test/fixture-store.ts) and the store tested without views.
 import type { ReadonlySignal } from '@preact/signals';
+import type { Device } from '../xmpp/mod/devices';
+import type { OwnPicture } from '../xmpp/mod/face';
 import type { SharedFile } from '../xmpp/mod/file';
+import type { LinkPreview } from '../xmpp/mod/link';
+
+export type { Device } from '../xmpp/mod/devices';
+export type { OwnPicture } from '../xmpp/mod/face';
 
 /** A bare address, normalised: `mia@example.org`. Used as the key of contacts and chats. */
 export type Address = string;
@@ -77,12 +83,95 @@ export interface Message {
   failure?: Failure;
   /** True while this message cannot be shown (encrypted by a client; the body says so). */
   opaque?: boolean;
+  /** Its author wants it shown as it was written (XEP-0393). */
+  unstyled?: boolean;
   /** The message is this file; then the body is only its address, which is not shown. */
   file?: FileInfo;
   /** Words that came with the file. */
   caption?: string;
+  /** What its author says of a link in it: not more than that. */
+  link?: LinkPreview;
   /** A voice message that has come while this browser was looking after the account, and has not been played in it. */
   unheard?: boolean;
+  /** Changed by its author: when, and what it said before, oldest first. */
+  edited?: number;
+  earlier?: readonly Earlier[];
+  /** My last change to it is not stored by the server yet. */
+  changing?: boolean;
+  /** Taken back by its author: nothing of it is left. */
+  retracted?: boolean;
+  /** Deleted on this device only: it is not shown. */
+  hidden?: boolean;
+  /** In the order in which each was first given. */
+  reactions?: readonly Reaction[];
+  /** The message that it answers. */
+  reply?: Reply;
+  /** What I did to it did not arrive. */
+  trouble?: Trouble;
+  /** It has no id that another message could name: no answers, no reactions. */
+  nameless?: boolean;
+}
+
+export interface Earlier {
+  body: string;
+  /** Since when it said so. */
+  time: number;
+}
+
+export interface Reaction {
+  sign: string;
+  from: readonly Address[];
+}
+
+export interface Reply {
+  /** Who wrote what is answered, if that is known. */
+  from: Address | undefined;
+  /** What its sender quotes of it: shown while the message itself is not here. */
+  quote: string;
+  /** The message, if it is here. */
+  key?: string;
+}
+
+export interface Trouble {
+  /** Of the change. */
+  id: string;
+  kind: 'correct' | 'retract' | 'react';
+  /** Why, in the user's words. */
+  text: string;
+  /** What it was to be: an Outgoing (store/amend.ts). */
+  payload: string;
+}
+
+/** A message that was looked for and found: in the cache, or in the archive only. */
+export interface Hit {
+  id: string;
+  /** Undefined: it is not in the cache. */
+  key?: string;
+  chat: Address;
+  mine: boolean;
+  time: number;
+  /** Its words; of a file the name and the words to it. */
+  text: string;
+  file: boolean;
+  /** Names that it goes by in the cache. */
+  idents: readonly string[];
+}
+
+/** A message that I have pinned in its chat. */
+export interface Pin {
+  /** What stands for it in the account. */
+  items: readonly string[];
+  hit: Hit;
+  /** As it is now; undefined: it is not in the cache. */
+  message?: Message;
+}
+
+export interface HitPage {
+  hits: readonly Hit[];
+  /** Where the next page begins; undefined: there is none. */
+  next: string | undefined;
+  /** The server does not look for this, or for nothing at all. */
+  refused?: boolean;
 }
 
 /** What one contact is to us. */
@@ -90,6 +179,8 @@ export interface Contact {
   address: Address;
   /** The name I gave, else the one they gave, else the local part of the address. Never empty. */
   name: string;
+  /** The name I gave; empty: none. */
+  given: string;
   /** `both`: we see each other. `to`: I see them. `from`: they see me. `none`: neither (yet). */
   subscription: 'none' | 'to' | 'from' | 'both';
   /** I have asked to see them and they have not answered. */
@@ -106,6 +197,22 @@ export interface ContactRequest {
   text: string;
 }
 
+/** What I want of a chat, the same on all my devices. */
+export interface ChatSettings {
+  /** It stands on top of the list. */
+  pinned?: boolean;
+  /** Silent until then (ms); Infinity: for ever. */
+  muted?: number;
+  /** It has left the list, until something newer than this comes (ms); one that is silent stays away. */
+  archived?: number;
+}
+
+export interface ChatChange {
+  pinned?: boolean;
+  muted?: number | undefined;
+  archived?: boolean;
+}
+
 export interface Chat {
   address: Address;
   /** `self`: notes to oneself. */
@@ -119,6 +226,9 @@ export interface Chat {
   draft: ReadonlySignal<string>;
   /** They are writing right now. */
   typing: ReadonlySignal<boolean>;
+  settings: ReadonlySignal<ChatSettings>;
+  /** Silent now. */
+  muted: ReadonlySignal<boolean>;
   /** Sorting key of the list: ms of the last activity. */
   activity: ReadonlySignal<number>;
 }
@@ -132,6 +242,8 @@ export interface Timeline {
   older: ReadonlySignal<'more' | 'loading' | 'start' | 'offline'>;
   /** True until the cache has answered the first time (skeletons may show only on the very first start). */
   cold: ReadonlySignal<boolean>;
+  /** The server is being asked for what must be known before (more of) the chat can be shown. */
+  fetching: ReadonlySignal<boolean>;
   /** Key of the first message that was unread when the timeline was opened; the "new messages" line stands before it. */
   firstUnread: ReadonlySignal<string | undefined>;
   loadOlder(): Promise<void>;
@@ -151,9 +263,35 @@ export type Connection =
   /** Signed out by the server: password changed, account deleted, replaced... Needs the user. */
   | { state: 'ended'; failure: Failure };
 
+/** Pictures of people. Of strangers and of who is blocked there are none. */
+export interface Portraits {
+  /** The hash of somebody's picture; empty: there is none. */
+  of(address: Address): ReadonlySignal<string>;
+  /** Where it can be loaded, once it is here; reads a signal. */
+  src(hash: string): string | undefined;
+  /** A view shows it: it is fetched if it must be. Returns how to let go of it. */
+  hold(address: Address, hash: string): () => void;
+}
+
+/** How somebody shows themselves. */
+export interface Face {
+  /** The name they chose; empty: none. */
+  nick: string;
+  /** What they say of themselves, as of when it was last looked at. */
+  about: string;
+}
+
+/** What is left out stays; empty removes it. */
+export interface ProfileChange {
+  name?: string;
+  about?: string;
+}
+
 export interface Account {
   address: Address;
+  /** Mine, as others see it; reads a signal. */
   name: string;
+  portraits: Portraits;
   /** Unread over all its chats, also while another account is on screen (from its cache). */
   unread: ReadonlySignal<number>;
 }
@@ -170,8 +308,10 @@ export interface Session {
   /** My own availability and status text, as chosen. */
   presence: ReadonlySignal<Presence>;
 
-  /** By last activity, newest first; only the ids, so that one chat's change redraws one row. */
+  /** Pinned ones, then by last activity, newest first; only the ids, so that one chat's change redraws one row. */
   chatOrder: ReadonlySignal<readonly Address[]>;
+  /** Those that have left the list. */
+  archivedOrder: ReadonlySignal<readonly Address[]>;
   chat(address: Address): Chat; // made when missing
   /** By name; people I have in my contacts. */
   contactOrder: ReadonlySignal<readonly Address[]>;
@@ -180,6 +320,7 @@ export interface Session {
   contactsVersion: ReadonlySignal<number>;
   requests: ReadonlySignal<readonly ContactRequest[]>;
   blocked: ReadonlySignal<readonly Address[]>;
+  /** Of chats that are neither silent nor archived. */
   unread: ReadonlySignal<number>;
   /** False until the cache has been read; then views render at once. */
   ready: ReadonlySignal<boolean>;
@@ -188,12 +329,34 @@ export interface Session {
 
   timeline(address: Address): Timeline;
   /** Writes the outbox first, so that it survives reload and crash; resolves when it stands in the timeline. */
-  send(chat: Address, body: string): Promise<void>;
+  send(chat: Address, body: string, replyTo?: string): Promise<void>;
+  /** Sends copies of messages into other chats, in the order given. What cannot be sent on is left out. */
+  forward(keys: readonly string[], chats: readonly Address[]): Promise<void>;
+  /** A message of a chat, wherever it stands; undefined: not in the cache. */
+  message(key: string): Promise<Message | undefined>;
+  /** Messages with these words in the cache, newest first; in all chats, or in one. */
+  searchHere(query: string, within: Address | undefined, stop: AbortSignal): Promise<readonly Hit[]>;
+  /** The same in the archive, page by page: `before` is the last page's `next`. */
+  searchThere(query: string, within: Address | undefined, before: string | undefined): Promise<HitPage | 'offline'>;
+  /** Which message that is; undefined: it is not in the cache (yet). */
+  keyOf(hit: Hit): Promise<string | undefined>;
+  /** Changes the text of a message of mine, here and everywhere. */
+  edit(key: string, body: string): Promise<void>;
+  /** Takes back messages of mine, everywhere. */
+  retract(keys: readonly string[]): Promise<void>;
+  /** Takes messages out of this device's view. */
+  hide(keys: readonly string[]): Promise<void>;
+  /** On all my devices, and for nobody else. */
+  pins(chat: Address): ReadonlySignal<readonly Pin[]>;
+  pin(key: string): Promise<void>;
+  unpin(pin: Pin): Promise<void>;
+  /** Gives a reaction, or takes mine back. */
+  react(key: string, sign: string, on: boolean): Promise<void>;
   /**
    * Each file becomes a message of its own, in this order, then the caption, if any, as one more. Keeps the files before it
    * resolves; rejects when this browser has no room for them.
    */
-  sendFiles(chat: Address, files: readonly OutgoingFile[], caption: string): Promise<void>;
+  sendFiles(chat: Address, files: readonly OutgoingFile[], caption: string, replyTo?: string): Promise<void>;
   /** Undefined: not on its way (any more). */
   upload(key: string): ReadonlySignal<Upload | undefined>;
   /** Bytes that one file may have; undefined: not known (yet), or without limit. 0: this server takes no files. */
@@ -212,13 +375,23 @@ export interface Session {
   learn(key: string, facts: Pick<FileInfo, 'size' | 'width' | 'height'>): void;
   /** A voice message is being listened to. */
   heard(key: string): void;
+  /** Of a message that failed, or of what I did to one. */
   retry(key: string): Promise<void>;
-  /** Removes a failed message of mine, or one whose file is still on its way. */
+  /** Removes a failed message of mine, or one whose file is still on its way; or only what I did to it in vain. */
   discard(key: string): Promise<void>;
   setDraft(chat: Address, text: string): void;
+  /** Changes what is named; undefined takes it back. `archived: true`: from now on. */
+  setChat(chat: Address, change: ChatChange): Promise<void>;
   /** The user is writing (call on every input; the store thins it out) or has stopped. */
   setTyping(chat: Address, typing: boolean): void;
 
+  portraits: Portraits;
+  face(address: Address): ReadonlySignal<Face>;
+  /** Somebody looks at this person, or at me: asks the server what they say of themselves now. */
+  look(address: Address): void;
+  setProfile(change: ProfileChange): Promise<Failure | undefined>;
+  /** Undefined: none. */
+  setPicture(picture: OwnPicture | undefined): Promise<Failure | undefined>;
   setPresence(availability: Exclude<Availability, 'offline'>, text: string): void;
   addContact(address: string, name?: string): Promise<Failure | undefined>;
   acceptRequest(address: Address): Promise<Failure | undefined>;
@@ -228,6 +401,11 @@ export interface Session {
   setBlocked(address: Address, blocked: boolean): Promise<Failure | undefined>;
 
   changePassword(oldPassword: string, newPassword: string): Promise<Failure | undefined>;
+  /** The apps and devices that are signed in to this account, this one first. */
+  devices(): Promise<readonly Device[] | Failure>;
+  signOutDevice(id: string): Promise<Failure | undefined>;
+  /** Where a copy of all that the account has can be loaded from, for some minutes. */
+  exportAddress(): Promise<string | Failure>;
   /** Deletes the account on the server for good. */
   deleteAccount(password: string): Promise<Failure | undefined>;
   /** Ends the session and forgets this account in this browser (cache, outbox, token). */
@@ -250,6 +428,8 @@ export interface Settings {
   /** Let others see that I am writing / have read. */
   sendTyping: boolean;
   sendRead: boolean;
+  /** Show what senders say of their links. */
+  previews: boolean;
 }
 
 /** The whole app, above accounts. */

@@ -3,11 +3,14 @@
 import { byKey, identsOf } from '../db/messages';
 import type { AccountDb, MessageRow, OutboxRow } from '../db/schema';
 import type { Client } from '../xmpp/client';
-import { DisconnectedError } from '../xmpp/errors';
+import { DisconnectedError, StanzaError } from '../xmpp/errors';
+import { type ReplyTo, reactMessage, retractMessage, shorten } from '../xmpp/mod/about';
 import { markerMessage, receiptMessage, textMessage } from '../xmpp/mod/message';
 import type { El } from '../xmpp/xml';
+import { amendAgain, amendGiveUp, amendMine, answerOf, erased, type Outgoing } from './amend';
 import { Batch } from './batch';
 import type { Change } from './changes';
+import { isWritten } from './crossings';
 import type { FileInfo } from './model';
 
 /** Writes a message of mine: outbox and chat in one transaction, before anything is sent. Any tab may do it. */
@@ -17,17 +20,92 @@ export function writeMessage(
   chatAddress: string,
   body: string,
   key: string,
+  replyTo?: string,
 ): Promise<Change[]> {
   return Batch.run(db, own, async (batch) => {
-    await addMine(batch, chatAddress, { key, body });
-    await batch.queue({ key, chat: chatAddress, kind: 'message', payload: body });
+    const answered = replyTo === undefined ? undefined : await byKey(batch.tx, replyTo);
+    const answer = answered && answerTo(answered);
+    await addMine(batch, chatAddress, { key, body, ...answer?.row });
+    await batch.queue({
+      key,
+      chat: chatAddress,
+      kind: 'message',
+      payload: body,
+      ...(answer && { reply: answer.told }),
+    });
   });
 }
 
-async function addMine(
+/** What a message that answers another one says of it, here and to the other side. */
+function answerTo(row: MessageRow): { row: Pick<MessageRow, 'reply' | 'answers'>; told: ReplyTo } | undefined {
+  const id = row.originId ?? row.id;
+  if (!id || row.retracted || row.hidden) return undefined;
+  const quote = row.opaque ? '' : shorten(row.caption || row.file?.name || row.body);
+  return {
+    row: { reply: { from: row.from, quote, key: row.key }, answers: { id, to: row.from } },
+    told: { id, to: row.from, quote },
+  };
+}
+
+/** Changes the text of a message of mine. */
+export function editMine(db: AccountDb, own: string, key: string, body: string, id: string): Promise<Change[]> {
+  return Batch.run(db, own, (batch) =>
+    amendMine(batch, key, id, (row) => {
+      if (!isEditable(row) || row.body === body) return undefined;
+      return { kind: 'correct', about: row.id, body, ...answerOf(row) };
+    }),
+  );
+}
+
+const isEditable = (row: MessageRow) => row.mine && row.mark !== 'failed' && !row.file && !row.opaque && row.id !== '';
+
+export function retractMine(
+  db: AccountDb,
+  own: string,
+  keys: readonly string[],
+  newId: () => string,
+): Promise<Change[]> {
+  return Batch.run(db, own, async (batch) => {
+    for (const key of keys)
+      await amendMine(batch, key, newId(), (row) =>
+        row.mine && row.id !== '' && row.mark !== 'failed' ? { kind: 'retract', about: row.id } : undefined,
+      );
+  });
+}
+
+export function reactTo(
+  db: AccountDb,
+  own: string,
+  key: string,
+  sign: string,
+  on: boolean,
+  id: string,
+): Promise<Change[]> {
+  return Batch.run(db, own, (batch) =>
+    amendMine(batch, key, id, (row) => {
+      const before = row.reacted?.find((r) => r.from === own)?.signs ?? [];
+      if (row.id === '' || row.mark === 'failed' || before.includes(sign) === on) return undefined;
+      const signs = on ? [...before, sign] : before.filter((it) => it !== sign);
+      return { kind: 'react', about: row.id, signs };
+    }),
+  );
+}
+
+/** Out of this device's view; the others and the archive keep it. */
+export function hide(db: AccountDb, own: string, keys: readonly string[]): Promise<Change[]> {
+  return Batch.run(db, own, async (batch) => {
+    for (const key of keys) {
+      const row = await byKey(batch.tx, key);
+      if (row) await batch.rewrite(row, { ...erased(row), hidden: true });
+    }
+  });
+}
+
+/** Writes it into the chat; the draft is what became it. */
+export async function addMine(
   batch: Batch,
   chatAddress: string,
-  content: Pick<MessageRow, 'key' | 'body' | 'file'>,
+  content: Pick<MessageRow, 'key' | 'body' | 'file' | 'reply' | 'answers'>,
 ): Promise<void> {
   const { own } = batch;
   const chat = await batch.chat(chatAddress);
@@ -37,7 +115,7 @@ async function addMine(
     from: own,
     mine: true,
     // Never before what stands there already, whatever this device's clock says.
-    time: Math.max(Date.now(), (chat.last?.time ?? 0) + 1),
+    time: Math.max(await batch.now(), (chat.last?.time ?? 0) + 1),
     mark: 'sending',
     id: content.key,
     originId: content.key,
@@ -57,12 +135,18 @@ export function writeFiles(
   chat: string,
   files: readonly { key: string; blob: Blob; file: FileInfo }[],
   caption: { key: string; body: string } | undefined,
+  replyTo?: string,
 ): Promise<Change[]> {
   return Batch.run(db, own, async (batch) => {
+    const answered = replyTo === undefined ? undefined : await byKey(batch.tx, replyTo);
+    let answer = answered && answerTo(answered);
     for (const { key, blob, file } of files) {
-      await addMine(batch, chat, { key, body: '', file });
+      await addMine(batch, chat, { key, body: '', file, ...answer?.row });
       await batch.tx.objectStore('uploads').put({ key, chat, blob, name: file.name, type: file.type });
-      await batch.queue({ key, chat, kind: 'file', payload: '' });
+      // The body of a file is its address and nothing else: no quote before it.
+      const reply = answer && { ...answer.told, quote: '' };
+      await batch.queue({ key, chat, kind: 'file', payload: '', ...(reply && { reply }) });
+      answer = undefined;
     }
     if (!caption) return;
     await addMine(batch, chat, caption);
@@ -74,18 +158,29 @@ export function writeFiles(
 export function requeue(db: AccountDb, own: string, key: string): Promise<Change[]> {
   return Batch.run(db, own, async (batch) => {
     const row = await byKey(batch.tx, key);
+    if (row?.trouble) return amendAgain(batch, row);
     if (!row?.mine || row.mark !== 'failed') return;
     await batch.dropOutbox(key);
     await batch.update(row, { mark: 'sending' });
-    if (!row.file) await batch.queue({ key, chat: row.chat, kind: 'message', payload: row.body });
-    else
-      await batch.queue({ key, chat: row.chat, kind: 'file', payload: row.file.url ? JSON.stringify(row.file) : '' });
+    if (!row.file) await batch.queue({ key, chat: row.chat, kind: 'message', payload: row.body, ...answerOf(row) });
+    else {
+      const { reply } = answerOf(row);
+      const payload = row.file.url ? JSON.stringify(row.file) : '';
+      await batch.queue({
+        key,
+        chat: row.chat,
+        kind: 'file',
+        payload,
+        ...(reply && { reply: { ...reply, quote: '' } }),
+      });
+    }
   });
 }
 
 export function discard(db: AccountDb, own: string, key: string): Promise<Change[]> {
   return Batch.run(db, own, async (batch) => {
     const row = await byKey(batch.tx, key);
+    if (row?.trouble) return amendGiveUp(batch, row);
     const waits = (await batch.tx.objectStore('uploads').count(key)) > 0;
     if (!row?.mine || (row.mark !== 'failed' && !waits)) return;
     await batch.tx.objectStore('uploads').delete(key);
@@ -156,15 +251,24 @@ export class Outbox {
   private async run(): Promise<void> {
     if (this.held || !this.client.online) return;
     const waiting = new Set<string>();
+    const never = new Set<string>();
     for (const row of await this.db.getAll('outbox')) {
-      if (this.held || this.inFlight.has(row.key)) continue;
+      if (this.held || this.inFlight.has(row.key) || never.has(row.about ?? '')) continue;
+      if (row.kind === 'message' && (await this.takenBack(row.key))) {
+        never.add(row.key);
+        continue;
+      }
       // What I wrote stays in the order in which I wrote it; receipts and markers wait for nothing.
-      const told = row.kind === 'message' || row.kind === 'file';
+      const told = isWritten(row);
       if (row.kind === 'file' && row.payload === '') waiting.add(row.chat);
       if (told && waiting.has(row.chat)) continue;
       this.inFlight.add(row.key);
+      if (row.kind === 'read') {
+        void this.tellRead(row);
+        continue;
+      }
       try {
-        this.client.send(this.stanza(row), true);
+        this.client.send(this.stanza({ ...row, kind: row.kind }), true);
       } catch (e) {
         this.inFlight.delete(row.key);
         throw e;
@@ -172,12 +276,47 @@ export class Outbox {
     }
   }
 
-  private stanza(row: OutboxRow): El {
+  /**
+   * What was taken back before it was sent is not sent at all, nor what became of it. That it has not arrived is known: what
+   * the last session left was looked for in the archive before the outbox was released.
+   */
+  private async takenBack(key: string): Promise<boolean> {
+    if (!(await this.db.getFromIndex('messages', 'key', key))?.retracted) return false;
+    const changes = await Batch.run(this.db, this.own, async (batch) => {
+      const row = await byKey(batch.tx, key);
+      for (const { about, key: its } of await batch.tx.objectStore('outbox').getAll())
+        if (about === key) await batch.dropOutbox(its);
+      await batch.dropOutbox(key);
+      if (row) await batch.remove(row);
+    });
+    this.emit(changes);
+    return true;
+  }
+
+  /** For my other devices only. A refusal (the archive has forgotten it) is an answer, too. */
+  private async tellRead(row: OutboxRow): Promise<void> {
+    try {
+      await this.client.inbox.read(row.chat, row.payload);
+    } catch (e) {
+      if (!(e instanceof StanzaError)) return; // it waits for the next session
+    }
+    await this.acknowledged([row.key]).catch(() => {}); // the cache was closed
+  }
+
+  private stanza(row: OutboxRow & { kind: Exclude<OutboxRow['kind'], 'read'> }): El {
     switch (row.kind) {
       case 'receipt':
         return receiptMessage(row.chat, row.key, row.payload);
       case 'displayed':
-        return markerMessage(row.chat, row.key, 'displayed', row.payload);
+        return markerMessage(
+          row.chat,
+          row.key,
+          'displayed',
+          row.payload,
+          row.read ? { by: this.own, id: row.read } : undefined,
+        );
+      case 'amend':
+        return this.amendment(row.chat, row.key, JSON.parse(row.payload) as Outgoing);
       case 'message':
       case 'file': {
         const file = row.kind === 'file' ? (JSON.parse(row.payload) as FileInfo) : undefined;
@@ -186,10 +325,19 @@ export class Outbox {
           id: row.key,
           body: file?.url ?? row.payload,
           file,
+          reply: row.reply,
           ask: row.chat !== this.own,
           chatState: row.chat !== this.own && this.sendsTyping(),
         });
       }
     }
+  }
+  private amendment(to: string, id: string, outgoing: Outgoing): El {
+    const { kind, about } = outgoing;
+    if (kind === 'retract') return retractMessage(to, id, about);
+    if (kind === 'react') return reactMessage(to, id, about, outgoing.signs);
+    // All of the message once more, but for what has changed (XEP-0308, section 4).
+    const { body, reply } = outgoing;
+    return textMessage({ to, id, body, reply, corrects: about, ask: to !== this.own, chatState: false });
   }
 }

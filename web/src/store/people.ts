@@ -24,6 +24,8 @@ export class People {
   /** Waiting to hear whether a request to somebody bounces at once. */
   private devicesChanged = true;
   private tail: Promise<void> = Promise.resolve();
+  /** A presence says which picture its sender's card has. */
+  onPhoto: (address: Address, hash: string) => void = () => {};
   private readonly asking = new Map<Address, (error: StanzaError) => void>();
 
   constructor(
@@ -39,6 +41,8 @@ export class People {
       if (change.kind !== 'unblock-all') {
         for (const a of change.addresses) change.kind === 'block' ? now.add(a) : now.delete(a);
       }
+      // Of who is blocked nothing comes any more, on whichever device that was done; who no longer is, is asked.
+      if (change.kind === 'block') for (const a of change.addresses) this.gone(a);
       void this.setBlockedList([...now]).catch(console.error);
     });
     client.onPresence = (p) => this.receive(p);
@@ -161,7 +165,7 @@ export class People {
       if (this.state.blocked.peek().includes(address)) await setBlocked(this.client, address, false);
       await setRosterItem(this.client, address, name || before?.name || '');
       if (before?.subscription !== 'to' && before?.subscription !== 'both')
-        this.client.send(subscription('subscribe', address, shortName(this.own)));
+        this.client.send(subscription('subscribe', address, this.state.nameOf(this.own)));
       // They asked first: adding them is saying yes.
       if (this.state.requests.peek().some((r) => r.address === address)) {
         this.client.send(subscription('subscribed', address));
@@ -201,7 +205,7 @@ export class People {
     this.client.send(subscription('subscribed', address));
     // Friends see each other: ask back, unless that has been done.
     if (item?.subscription !== 'to' && item?.subscription !== 'both' && !item?.asked)
-      this.client.send(subscription('subscribe', address, shortName(this.own)));
+      this.client.send(subscription('subscribe', address, this.state.nameOf(this.own)));
     await this.dropRequest(address);
   }
 
@@ -240,9 +244,14 @@ export class People {
   async block(address: Address, blocked: boolean): Promise<void> {
     await setBlocked(this.client, address, blocked);
     if (!blocked) return;
-    this.devices.delete(address);
-    this.emit([{ kind: 'presence', address, presence: AWAY }]);
+    this.gone(address);
     await this.dropRequest(address);
+  }
+
+  private gone(address: Address): void {
+    this.devices.delete(address);
+    this.devicesChanged = true;
+    this.emit([{ kind: 'presence', address, presence: AWAY }]);
   }
 
   private async setBlockedList(list: Address[]): Promise<void> {
@@ -278,6 +287,7 @@ export class People {
   private available(p: IncomingPresence): void {
     let devices = this.devices.get(p.from);
     if (p.type === '') {
+      if (p.photo !== undefined) this.onPhoto(p.from, p.photo);
       if (!devices) {
         devices = new Map();
         this.devices.set(p.from, devices);

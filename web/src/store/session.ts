@@ -1,5 +1,6 @@
 // One account in one tab. What only needs the cache is done in whichever tab the user is; what needs the
-// connection is done by the tab that leads.
+// connection is done by the tab that leads. Long, because it is the whole face that the views see; what is behind each call
+// stands in files of its own.
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import { byKey, newestMarkable, sharedIn, toMessage } from '../db/messages';
 import {
@@ -10,33 +11,52 @@ import {
   type MessageRow,
   openAccountDb,
 } from '../db/schema';
+import type { FastToken } from '../xmpp/fast';
 import { typedAddress } from '../xmpp/jid';
+import type { Device } from '../xmpp/mod/devices';
+import { exportAddress } from '../xmpp/mod/export';
 import { changePassword, removeAccount } from '../xmpp/mod/register';
+import { NS } from '../xmpp/ns';
 import type { ScramKeys } from '../xmpp/scram';
 import { checkPassword, SOFTWARE } from './access';
 import { Batch } from './batch';
 import type { Change } from './changes';
-import { Drafts, stashName } from './drafts';
+import { writeSettings } from './chat-settings';
+import { Drafts, readDraft, stashName, writeDraft } from './drafts';
 import type { Env } from './env';
 import { fail, requestFailure } from './failures';
-import { holeBelow } from './history';
+import { writeForward } from './forward';
+import { hasGap, holeBelow } from './gaps';
+import { type LookEvent, Lookers } from './lookers';
+import { setItem } from './mirror';
 import type {
   Account,
   Address,
   Availability,
   Chat,
+  ChatChange,
+  ChatSettings,
   Contact,
   Failure,
   FileInfo,
+  Hit,
+  HitPage,
   Message,
   OutgoingFile,
+  OwnPicture,
+  Pin,
   Presence,
+  ProfileChange,
   Session,
   Settings,
   Shared,
   Timeline,
 } from './model';
-import { discard, requeue, writeFiles, writeMessage } from './outbox';
+import { discard, editMine, hide, reactTo, requeue, retractMine, writeFiles, writeMessage } from './outbox';
+import { readPicture } from './pictures';
+import { Pins, writePin } from './pins';
+import { TabPortraits } from './portraits';
+import { keyOfHit, searchArchive, searchCache } from './search';
 import { State } from './state';
 import { loadSaved, Sync } from './sync';
 import { Tabs } from './tabs';
@@ -44,11 +64,14 @@ import { ChatTimeline, type Older } from './timeline';
 
 /** What tabs tell each other. */
 type TabEvent =
+  | LookEvent
   | { type: 'changes'; changes: readonly Change[] }
   /** A tab opened and wants to know what is not in the cache. */
   | { type: 'hello' }
   /** Something was put into the outbox. */
   | { type: 'outbox'; chat: Address }
+  /** An item of a private node was changed. */
+  | { type: 'mirror' }
   | { type: 'keys' }
   | { type: 'forgotten' };
 
@@ -60,12 +83,18 @@ export interface SessionOptions {
   /** Reads the account's row again: another tab may have new keys. */
   reload: () => Promise<AccountRow | undefined>;
   saveKeys: (address: Address, keys: ScramKeys) => Promise<void>;
+  saveToken: (address: Address, token: FastToken | undefined) => Promise<void>;
   /** Takes the account out of this browser's list. */
   forget: (address: Address) => Promise<void>;
 }
 
+/** Asked for now and then only. */
+const devicesPart = () => import('../xmpp/mod/devices');
+
 /** So many sent files are remembered; the browser keeps their bytes on disk. */
 const BLOBS_KEPT = 200;
+/** For so long a device that signs out tries to tell the server. */
+const LEAVE_MS = 5_000;
 /** Looking for what was shared long ago one reads past much else. */
 const SHARED_PAGE = 200;
 const NO_ANSWER = fail('offline', 'There was no answer. Check your connection and try again.');
@@ -76,6 +105,7 @@ export class AccountSession implements Session {
   readonly connection;
   readonly presence;
   readonly chatOrder;
+  readonly archivedOrder;
   readonly contactOrder;
   readonly contactsVersion;
   readonly requests;
@@ -84,16 +114,20 @@ export class AccountSession implements Session {
   readonly ready;
   readonly firstStart;
   readonly uploadMax;
+  readonly portraits: TabPortraits;
   /** Settles when the cache has been read. */
   readonly opened: Promise<void>;
   private db!: AccountDb;
   private drafts!: Drafts;
   private readonly tabs: Tabs<TabEvent>;
+  private readonly lookers: Lookers;
   private readonly leading = signal(false);
   private readonly incoming = new Set<(message: Message) => void>();
+  private readonly pinned: Pins;
   private sync: Sync | undefined;
   private stopHide: (() => void) | undefined;
   private closed = false;
+  private setting: Promise<void> = Promise.resolve();
   /** Files sent from this tab: shown from here, not fetched. */
   private readonly blobs = new Map<string, Blob>();
   private readonly address: Address;
@@ -102,9 +136,16 @@ export class AccountSession implements Session {
     const { row, env } = options;
     this.address = row.address;
     this.state = new State(row.address);
+    this.pinned = new Pins(row.address, async (hit) => {
+      const key = await keyOfHit(this.db, hit);
+      const found = key === undefined ? undefined : await this.db.getFromIndex('messages', 'key', key);
+      return found && toMessage(found);
+    });
+    this.state.listeners.add((change) => this.pinned.apply(change));
     const { state } = this;
     this.presence = state.ownPresence;
     this.chatOrder = state.chatOrder;
+    this.archivedOrder = state.archivedOrder;
     this.contactOrder = state.contactOrder;
     this.contactsVersion = state.contactsVersion;
     this.requests = state.requests;
@@ -117,15 +158,33 @@ export class AccountSession implements Session {
       const c = state.connection.value;
       return c.state === 'online' && !this.leading.value ? ({ state: 'following' } as const) : c;
     });
-    this.account = { address: row.address, name: row.name, unread: state.unread };
+    this.portraits = new TabPortraits(
+      state,
+      async (hash) => {
+        await this.opened;
+        return readPicture(this.db, hash);
+      },
+      (address) => void this.tabs.call('want', address),
+    );
+    const called = state.name(row.address);
+    this.account = {
+      address: row.address,
+      get name() {
+        return called.value;
+      },
+      unread: state.unread,
+      portraits: this.portraits,
+    };
     this.tabs = new Tabs<TabEvent>({
       name: `confab:${row.address}`,
       env,
       onEvent: (event) => this.told(event),
-      onLead: () => void this.lead().catch(console.error),
+      onLead: () => void this.lead().catch((e) => !this.closed && console.error(e)),
       onCall: (method, args) => this.perform(method, args),
       noAnswer: NO_ANSWER,
     });
+    const name = `confab:${row.address}`;
+    this.lookers = new Lookers({ name, env, tell: (event) => this.tabs.tell(event) });
     this.opened = this.open();
   }
 
@@ -134,19 +193,22 @@ export class AccountSession implements Session {
   private async open(): Promise<void> {
     const { address } = this;
     this.db = await openAccountDb(address);
-    this.drafts = new Drafts(this.db, address, (changes) => this.emit(changes), this.options.env.stash);
+    const share = (chat: Address, text: string) =>
+      void this.setMirrored(NS.drafts, chat, writeDraft(text)).catch((e) => !this.closed && console.error(e));
+    this.drafts = new Drafts(this.db, address, (changes) => this.emit(changes), this.options.env.stash, share);
     await this.drafts.recover();
     await this.load();
     this.stopHide = this.options.env.onHide(() => this.drafts.hide());
     this.state.ready.value = true;
     if (this.closed) return;
     this.tabs.join();
+    this.lookers.join();
     this.tabs.tell({ type: 'hello' });
   }
 
   private async load(): Promise<void> {
     const { db, state } = this;
-    const [items, rosterKnown, requests, blocked, presence, upload, chats] = await Promise.all([
+    const [items, rosterKnown, requests, blocked, presence, upload, chats, mirrored, faces] = await Promise.all([
       db.getAll('contacts'),
       getMeta(db, 'rosterKnown'),
       db.getAll('requests'),
@@ -154,16 +216,25 @@ export class AccountSession implements Session {
       getMeta(db, 'presence'),
       getMeta(db, 'upload'),
       db.getAll('chats'),
+      db.getAll('mirror'),
+      db.getAll('faces'),
     ]);
     const changes: Change[] = [
       { kind: 'requests', list: requests },
       { kind: 'blocked', list: blocked ?? [] },
+      ...faces.map((row): Change => ({ kind: 'face', row })),
+      ...mirrored.map(({ node, id, xml }): Change => ({ kind: 'item', node, id, xml })),
     ];
     if (rosterKnown) changes.push({ kind: 'contacts', items });
     if (presence) changes.push({ kind: 'own-presence', presence });
     if (upload) changes.push({ kind: 'upload-max', max: upload.max });
     state.apply(changes);
     state.load(chats);
+    // What the last page did not live to tell.
+    const told = new Map(mirrored.filter((it) => it.node === NS.drafts).map((it) => [it.id, readDraft(it.xml)]));
+    for (const { address, draft } of chats)
+      if (draft.trim() !== '' && told.get(address) !== draft)
+        await this.setMirrored(NS.drafts, address, writeDraft(draft));
   }
 
   /** This tab connects from now on. */
@@ -179,6 +250,9 @@ export class AccountSession implements Session {
       env,
       state: this.state,
       keys: row.keys,
+      token: row.token,
+      saveKeys: (keys) => this.options.saveKeys(this.address, keys),
+      saveToken: (token) => this.options.saveToken(this.address, token),
       userAgent: this.userAgent,
       ...(await loadSaved(this.db)),
       url: () => env.url(domain, ownDomain()),
@@ -190,6 +264,8 @@ export class AccountSession implements Session {
       reach: (url) => this.reach(url),
     });
     this.leading.value = true;
+    const { connection } = this.sync.client;
+    this.lookers.lead((active) => connection.setActive(active));
     this.sync.start();
   }
 
@@ -222,6 +298,13 @@ export class AccountSession implements Session {
       case 'outbox':
         this.sync?.wrote(event.chat);
         break;
+      case 'mirror':
+        this.sync?.mirror.changed();
+        break;
+      case 'look':
+      case 'look?':
+        this.lookers.told(event);
+        break;
       case 'keys':
         void this.keysChanged();
         break;
@@ -244,9 +327,11 @@ export class AccountSession implements Session {
     this.closed = true;
     this.stopHide?.();
     await this.opened.catch(() => {});
-    await this.drafts?.idle();
+    await this.drafts?.close();
     await this.sync?.stop(true);
+    this.lookers.close();
     this.tabs.close();
+    this.portraits.close();
     this.db?.close();
   }
 
@@ -255,6 +340,7 @@ export class AccountSession implements Session {
     await this.opened;
     await this.sync?.settled();
     await this.sync?.outbox.idle();
+    await this.sync?.mirror.idle();
   }
 
   // --- reading ---
@@ -274,14 +360,21 @@ export class AccountSession implements Session {
       get db() {
         return session.db;
       },
-      holeBelow: (_: Address, time: number) => holeBelow(this.db, time),
+      holeBelow: (a: Address, time: number) => holeBelow(this.db, a, time),
       isComplete: async (a: Address) => (await this.db.get('chats', a))?.complete ?? false,
-      fetchOlder: async (a: Address, time: number) => {
-        const answer = await this.tabs.call<Older | Failure>('older', a, time);
+      fetchOlder: async (a: Address, time: number, max?: number) => {
+        const answer = await this.tabs.call<Older | Failure>('older', a, time, max);
         return typeof answer === 'string' ? answer : 'offline';
       },
+      patience: this.options.env.patience,
+      // A session that is closed has no cache any more.
+      report: (e: unknown) => !this.closed && console.error(e),
+      look: (a: Address) => void this.tabs.call('ticks', a),
       markRead: (a: Address, key: string) => void this.markRead(a, key).catch(console.error),
-      readTime: async (a: Address) => (await this.db.get('chats', a))?.readTime ?? 0,
+      read: async (a: Address) => {
+        const row = await this.db.get('chats', a);
+        return { upTo: row?.readTime ?? 0, counted: row?.counted !== undefined };
+      },
       listen: (listener: (change: Change) => void) => {
         this.state.listeners.add(listener);
         return () => this.state.listeners.delete(listener);
@@ -297,16 +390,90 @@ export class AccountSession implements Session {
 
   // --- what any tab can do by itself ---
 
-  async send(chat: Address, body: string): Promise<void> {
+  async send(chat: Address, body: string, replyTo?: string): Promise<void> {
     if (body.trim() === '') return;
     await this.opened;
     this.drafts.drop(chat);
-    this.emit(await writeMessage(this.db, this.address, chat, body, this.options.env.newId()));
+    this.emit(await writeMessage(this.db, this.address, chat, body, this.options.env.newId(), replyTo));
     this.nudge(chat);
   }
 
-  async sendFiles(chat: Address, files: readonly OutgoingFile[], caption: string): Promise<void> {
-    if (files.length === 0) return this.send(chat, caption);
+  async forward(keys: readonly string[], chats: readonly Address[]): Promise<void> {
+    await this.opened;
+    this.wrote(await writeForward(this.db, this.address, keys, chats, () => this.options.env.newId()));
+  }
+
+  async message(key: string): Promise<Message | undefined> {
+    await this.opened;
+    const row = await this.db.getFromIndex('messages', 'key', key);
+    return row && !row.hidden ? toMessage(row) : undefined;
+  }
+
+  async searchHere(query: string, within: Address | undefined, stop: AbortSignal): Promise<readonly Hit[]> {
+    await this.opened;
+    return searchCache(this.db, query, within, stop);
+  }
+
+  async searchThere(query: string, within?: Address, before?: string): Promise<HitPage | 'offline'> {
+    await this.opened;
+    const page = await this.tabs
+      .call<HitPage | Failure | 'offline'>('search', query, within, before)
+      .catch(() => NO_ANSWER);
+    return typeof page === 'object' && 'hits' in page ? page : 'offline';
+  }
+
+  async keyOf(hit: Hit): Promise<string | undefined> {
+    await this.opened;
+    return keyOfHit(this.db, hit);
+  }
+
+  async edit(key: string, body: string): Promise<void> {
+    if (body.trim() === '') return;
+    await this.opened;
+    this.wrote(await editMine(this.db, this.address, key, body, this.options.env.newId()));
+  }
+
+  async retract(keys: readonly string[]): Promise<void> {
+    await this.opened;
+    for (const key of keys) this.blobs.delete(key);
+    this.wrote(await retractMine(this.db, this.address, keys, () => this.options.env.newId()));
+  }
+
+  async hide(keys: readonly string[]): Promise<void> {
+    await this.opened;
+    for (const key of keys) this.blobs.delete(key);
+    this.emit(await hide(this.db, this.address, keys));
+  }
+
+  pins(chat: Address): ReadonlySignal<readonly Pin[]> {
+    return this.pinned.of(chat);
+  }
+
+  async pin(key: string): Promise<void> {
+    await this.opened;
+    const row = await this.db.getFromIndex('messages', 'key', key);
+    const pin = row && writePin(row);
+    if (pin) await this.setMirrored(NS.pins, pin.item, pin.xml);
+  }
+
+  async unpin({ items }: Pin): Promise<void> {
+    await this.opened;
+    for (const item of items) await this.setMirrored(NS.pins, item, '');
+  }
+
+  async react(key: string, sign: string, on: boolean): Promise<void> {
+    await this.opened;
+    this.wrote(await reactTo(this.db, this.address, key, sign, on, this.options.env.newId()));
+  }
+
+  /** Something about a message was shown and put into the outbox. */
+  private wrote(changes: readonly Change[]): void {
+    this.emit(changes);
+    if (changes.length > 0) this.nudge(undefined);
+  }
+
+  async sendFiles(chat: Address, files: readonly OutgoingFile[], caption: string, replyTo?: string): Promise<void> {
+    if (files.length === 0) return this.send(chat, caption, replyTo);
     await this.opened;
     const { env } = this.options;
     const rows = files.map(({ blob, info }) => {
@@ -316,7 +483,7 @@ export class AccountSession implements Session {
     const words = caption.trim() === '' ? undefined : { key: env.newId(), body: caption };
     for (const { key, blob } of rows) this.keepBlob(key, blob);
     if (words) this.drafts.drop(chat);
-    this.emit(await writeFiles(this.db, this.address, chat, rows, words));
+    this.emit(await writeFiles(this.db, this.address, chat, rows, words, replyTo));
     this.nudge(chat);
   }
 
@@ -363,7 +530,7 @@ export class AccountSession implements Session {
 
   private async hasAll(chat: Address): Promise<boolean> {
     const complete = (await this.db.get('chats', chat))?.complete ?? false;
-    return complete && (await this.db.count('gaps')) === 0;
+    return complete && !(await hasGap(this.db, chat));
   }
 
   async sharedOlder(chat: Address): Promise<Older> {
@@ -421,8 +588,36 @@ export class AccountSession implements Session {
     this.drafts.set(chat, text);
   }
 
+  /** One after another: each begins with what the one before has left. */
+  setChat(chat: Address, change: ChatChange): Promise<void> {
+    const done = this.setting.then(() => this.changeChat(chat, change));
+    this.setting = done.catch(() => {});
+    return done;
+  }
+
+  private async changeChat(chat: Address, change: ChatChange): Promise<void> {
+    await this.opened;
+    const { activity, settings } = this.state.chat(chat);
+    const ahead = (await getMeta(this.db, 'ahead')) ?? 0;
+    const next: ChatSettings = { ...settings.peek(), ...change, archived: settings.peek().archived };
+    // Nothing that is there now brings it back, whatever the clocks say.
+    if (change.archived !== undefined)
+      next.archived = change.archived ? Math.max(Date.now() + ahead, activity.peek()) : undefined;
+    const old = await this.db.get('mirror', [NS.chats, chat]);
+    await this.setMirrored(NS.chats, chat, writeSettings(old?.xml ?? '', next));
+  }
+
+  private async setMirrored(node: string, id: string, xml: string): Promise<void> {
+    const changes = await setItem(this.db, node, id, xml);
+    this.emit(changes);
+    if (changes.length === 0) return;
+    if (this.sync) this.sync.mirror.changed();
+    else this.tabs.tell({ type: 'mirror' });
+  }
+
   private async markRead(address: Address, key: string): Promise<void> {
     const { sendRead } = this.options.settings.peek();
+    const inbox = await getMeta(this.db, 'inbox');
     let queued = false;
     const changes = await Batch.run(this.db, this.address, async (batch) => {
       const row = await byKey(batch.tx, key);
@@ -431,12 +626,20 @@ export class AccountSession implements Session {
       batch.raiseReadTime(chat, row.time);
       if (address === this.address) return;
       const marked = await newestMarkable(batch.tx, address, chat.markedTime, row.time);
-      if (!marked) return;
+      const id = this.options.env.newId();
+      const told = marked !== undefined && sendRead && (this.state.maySee(address) || chat.wrote);
+      // A server that has the inbox has this too: it came with the same program.
+      const assist = inbox && marked?.archiveId ? { read: marked.archiveId } : {};
       // Also when nothing is sent: what was read in silence is not told later.
-      chat.markedTime = marked.time;
-      batch.touch(chat);
-      if (!sendRead || !(this.state.maySee(address) || chat.wrote)) return;
-      await batch.queue({ key: this.options.env.newId(), chat: address, kind: 'displayed', payload: marked.id });
+      if (marked) {
+        chat.markedTime = marked.time;
+        batch.touch(chat);
+      }
+      if (told) await batch.queue({ key: id, chat: address, kind: 'displayed', payload: marked.id, ...assist });
+      // My other devices shall know in any case.
+      else if (inbox && row.archiveId)
+        await batch.queueRead({ key: id, chat: address, kind: 'read', payload: row.archiveId });
+      else return;
       queued = true;
     });
     this.emit(changes);
@@ -452,7 +655,23 @@ export class AccountSession implements Session {
     }
   }
 
+  face(address: Address) {
+    return this.state.face(address);
+  }
+
   // --- what the tab that leads does ---
+
+  look(address: Address): void {
+    void this.tabs.call('look-at', address);
+  }
+
+  setProfile(change: ProfileChange): Promise<Failure | undefined> {
+    return this.tabs.call('profile', change);
+  }
+
+  setPicture(picture: OwnPicture | undefined): Promise<Failure | undefined> {
+    return this.tabs.call('picture', picture);
+  }
 
   setTyping(chat: Address, typing: boolean): void {
     void this.tabs.call('typing', chat, typing);
@@ -525,9 +744,32 @@ export class AccountSession implements Session {
   async signOut(): Promise<void> {
     await this.opened;
     // In order, so that the others see at once that we are gone.
-    if (this.tabs.leading) await this.sync?.stop(false);
+    if (this.tabs.leading && this.sync) await this.leave(this.sync);
     else await this.tabs.call('sign-out');
     await this.forget();
+  }
+
+  /** The server forgets this device, if it can be told, and then the session ends. */
+  private async leave(sync: Sync): Promise<void> {
+    if (await sync.client.connection.tryNow(LEAVE_MS)) {
+      const { listDevices, signOutDevice } = await devicesPart();
+      const own = (await listDevices(sync.client).catch(() => [])).find((d) => d.here);
+      if (own) await signOutDevice(sync.client, own.id).catch(() => {});
+    }
+    await sync.stop(false);
+  }
+
+  async devices(): Promise<readonly Device[] | Failure> {
+    return this.tabs.call('devices');
+  }
+
+  signOutDevice(id: string): Promise<Failure | undefined> {
+    return this.tabs.call('device-out', id);
+  }
+
+  async exportAddress(): Promise<string | Failure> {
+    const url = await this.tabs.call<string | Failure>('export');
+    return typeof url === 'string' ? this.reach(url) : url;
   }
 
   /** Nothing of this account stays in this browser. */
@@ -544,10 +786,15 @@ export class AccountSession implements Session {
     if (!this.sync) await this.ledBegun();
     const sync = this.sync;
     if (!sync) return NO_ANSWER;
-    const { people, client } = sync;
+    const { people, client, faces } = sync;
     const [a, b] = args as [string, never];
     const todo: Record<string, () => unknown> = {
       older: () => sync.history.older(a, b, args[2] as number | undefined),
+      search: () =>
+        client.online
+          ? searchArchive(this.db, client.archive, a, args[1] as Address | undefined, args[2] as string | undefined)
+          : 'offline',
+      ticks: () => sync.history.ticks(a),
       typing: () => sync.setTyping(a, b),
       cancel: () => sync.uploads.cancel(a),
       presence: () => people.setPresence(args[0] as Presence),
@@ -557,10 +804,17 @@ export class AccountSession implements Session {
       rename: () => people.rename(a, b),
       remove: () => people.remove(a),
       block: () => people.block(a, b),
+      want: () => faces.want(a),
+      'look-at': () => faces.look(a),
+      profile: () => faces.setProfile(args[0] as ProfileChange),
+      picture: () => faces.setPicture(args[0] as OwnPicture | undefined),
       reconnect: () => client.connection.reconnectNow(),
       password: () => changePassword(client, this.address, a),
       delete: () => removeAccount(client),
-      'sign-out': () => sync.stop(false),
+      devices: async () => (await devicesPart()).listDevices(client),
+      'device-out': async () => (await devicesPart()).signOutDevice(client, a),
+      export: () => exportAddress(client),
+      'sign-out': () => this.leave(sync),
     };
     try {
       return await todo[method]?.();

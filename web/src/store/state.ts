@@ -1,12 +1,16 @@
 // The signals that the views read, for one account. apply() is the only way in.
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { ChatRow } from '../db/schema';
+import type { ChatRow, FaceRow } from '../db/schema';
+import { bare } from '../xmpp/jid';
 import type { RosterItem } from '../xmpp/mod/roster';
+import { NS } from '../xmpp/ns';
 import type { Change } from './changes';
+import { PLAIN, readSettings } from './chat-settings';
 import type {
   Address,
   Availability,
   Chat,
+  ChatSettings,
   Connection,
   Contact,
   ContactRequest,
@@ -14,6 +18,9 @@ import type {
   Presence,
   Upload,
 } from './model';
+import { sameMessage } from './same';
+
+const NOBODY: readonly Address[] = [];
 
 export const AWAY: Presence = Object.freeze({ availability: 'offline' as Availability, text: '' });
 
@@ -24,7 +31,14 @@ interface ChatSignals {
   draft: Signal<string>;
   typing: Signal<boolean>;
   activity: Signal<number>;
+  settings: Signal<ChatSettings>;
+  muted: Signal<boolean>;
+  /** Ends the silence. */
+  timer?: ReturnType<typeof setTimeout>;
 }
+
+/** A timer can wait no longer. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** The part before the @, as a name. */
 export function shortName(address: Address): string {
@@ -47,30 +61,53 @@ export class State {
   readonly rosterKnown = signal(false);
   readonly contactsVersion = signal(0);
   readonly uploadMax = signal<number | undefined>(undefined);
-  readonly chatOrder = signal<readonly Address[]>([]);
+  /** All chats, newest first. */
+  private readonly byActivity = signal<readonly Address[]>([]);
+  /** How many chats have settings: without any the list is as they come. */
+  private readonly settled = signal(0);
+  readonly chatOrder: ReadonlySignal<readonly Address[]>;
+  readonly archivedOrder: ReadonlySignal<readonly Address[]>;
   readonly unread: ReadonlySignal<number>;
   /** Changes for open timelines. */
   readonly listeners = new Set<(change: Change) => void>();
   private readonly items = new Map<Address, RosterItem>();
   private readonly chats = new Map<Address, ChatSignals>();
   private readonly chatCount = signal(0);
+  private counting = false;
   private readonly presences = new Map<Address, Signal<Presence>>();
   private readonly uploads = new Map<string, Signal<Upload | undefined>>();
   private readonly names = new Map<Address, Signal<string>>();
   private readonly contacts = new Map<Address, Contact>();
+  private readonly faces = new Map<Address, Signal<FaceRow>>();
+  private readonly pictures = new Map<Address, ReadonlySignal<string>>();
   readonly contactOrder: ReadonlySignal<readonly Address[]>;
 
   constructor(readonly own: Address) {
     this.unread = computed(() => {
       void this.chatCount.value;
       let n = 0;
-      for (const c of this.chats.values()) n += c.unread.value;
+      for (const c of this.chats.values())
+        if (c.unread.value > 0 && !c.muted.value && !this.isArchived(c)) n += c.unread.value;
       return n;
     });
+    const sorted = computed(() => {
+      const all = this.byActivity.value;
+      if (this.settled.value === 0) return { list: all, archived: NOBODY };
+      const pinned: Address[] = [];
+      const list: Address[] = [];
+      const archived: Address[] = [];
+      for (const address of all) {
+        const c = this.chatSignals(address);
+        (this.isArchived(c) ? archived : c.settings.value.pinned ? pinned : list).push(address);
+      }
+      return { list: [...pinned, ...list], archived };
+    });
+    this.chatOrder = computed(() => sorted.value.list);
+    this.archivedOrder = computed(() => sorted.value.archived);
     this.contactOrder = computed(() => {
       void this.contactsVersion.value;
       return [...this.items.values()]
-        .map((i) => ({ address: i.address, name: i.name || shortName(i.address) }))
+        .map((i) => ({ address: i.address, name: this.nameOf(i.address) }))
         .sort((a, b) => byName.compare(a.name, b.name) || (a.address < b.address ? -1 : 1))
         .map((i) => i.address);
     });
@@ -96,7 +133,8 @@ export class State {
     if (!contact) {
       contact = {
         address,
-        name: item.name || shortName(address),
+        name: this.nameOf(address),
+        given: item.name,
         subscription: item.subscription === 'remove' ? 'none' : item.subscription,
         asked: item.asked,
         blocked: this.blocked.value.includes(address),
@@ -109,6 +147,42 @@ export class State {
 
   item(address: Address): RosterItem | undefined {
     return this.items.get(address);
+  }
+
+  /** It is me, or one of my contacts. */
+  knows(address: Address): boolean {
+    return address === this.own || this.items.has(address);
+  }
+
+  /** How they show themselves. */
+  face(address: Address): Signal<FaceRow> {
+    let s = this.faces.get(address);
+    if (!s) {
+      s = signal({ address, nick: '', about: '', node: '', card: '' });
+      this.faces.set(address, s);
+    }
+    return s;
+  }
+
+  /** The hash of the picture that is shown of them: of strangers and of the blocked none, ''. */
+  pictureOf(address: Address): ReadonlySignal<string> {
+    let s = this.pictures.get(address);
+    if (!s) {
+      s = computed(() => {
+        void this.contactsVersion.value;
+        if (!this.knows(address) || this.blocked.value.includes(address)) return '';
+        const { node, card } = this.face(address).value;
+        return node || card;
+      });
+      this.pictures.set(address, s);
+    }
+    return s;
+  }
+
+  /** The name I gave, else the one they chose, else the beginning of their address. */
+  nameOf(address: Address): string {
+    const chosen = this.knows(address) ? this.face(address).peek().nick : '';
+    return this.items.get(address)?.name || chosen || shortName(address);
   }
 
   /** Someone who sees my presence may learn what I receive and read. */
@@ -181,6 +255,13 @@ export class State {
       case 'upload':
         this.upload(change.key).value = change.upload;
         break;
+      case 'item':
+        if (change.node === NS.chats && bare(change.id) === change.id)
+          this.setSettings(change.id, readSettings(change.xml));
+        break;
+      case 'face':
+        this.applyFace(change.row);
+        break;
       case 'upload-max':
         this.uploadMax.value = change.max;
         break;
@@ -193,7 +274,7 @@ export class State {
   private setItem(item: RosterItem): void {
     this.items.set(item.address, item);
     this.contacts.delete(item.address);
-    this.name(item.address).value = item.name || shortName(item.address);
+    this.name(item.address).value = this.nameOf(item.address);
   }
 
   private removeItem(address: Address): void {
@@ -203,10 +284,21 @@ export class State {
     this.presence(address).value = AWAY;
   }
 
-  private name(address: Address): Signal<string> {
+  private applyFace(row: FaceRow): void {
+    const { address } = row;
+    const face = this.face(address);
+    const named = face.peek().nick !== row.nick;
+    face.value = row;
+    if (!named) return;
+    this.contacts.delete(address);
+    this.name(address).value = this.nameOf(address);
+    this.contactsVersion.value++;
+  }
+
+  name(address: Address): Signal<string> {
     let s = this.names.get(address);
     if (!s) {
-      s = signal(this.items.get(address)?.name || shortName(address));
+      s = signal(this.nameOf(address));
       this.names.set(address, s);
     }
     return s;
@@ -221,6 +313,8 @@ export class State {
       draft: signal(''),
       typing: signal(false),
       activity: signal(0),
+      settings: signal(PLAIN),
+      muted: signal(false),
     };
     const chat: Chat = {
       address,
@@ -231,28 +325,55 @@ export class State {
     };
     const made = { chat, ...signals };
     this.chats.set(address, made);
-    // Not during a render that asks for the chat: the sum changes only when the chat has something unread.
-    queueMicrotask(() => {
-      this.chatCount.value++;
-    });
+    // Not during a render that asks for the chat: the sum changes only when the chat has something unread. Once for many.
+    if (!this.counting) {
+      this.counting = true;
+      queueMicrotask(() => {
+        this.counting = false;
+        this.chatCount.value++;
+      });
+    }
     return made;
+  }
+
+  private setSettings(address: Address, settings: ChatSettings): void {
+    const c = this.chatSignals(address);
+    if (c.settings.peek() !== PLAIN) this.settled.value--;
+    if (Object.keys(settings).length > 0) this.settled.value++;
+    c.settings.value = Object.keys(settings).length > 0 ? settings : PLAIN;
+    this.listen(c);
+  }
+
+  /** Silent or not, and when that ends. */
+  private listen(c: ChatSignals): void {
+    clearTimeout(c.timer);
+    const left = (c.settings.peek().muted ?? 0) - Date.now();
+    c.muted.value = left > 0;
+    if (left > 0 && left !== Number.POSITIVE_INFINITY)
+      c.timer = setTimeout(() => this.listen(c), Math.min(left, LONGEST_MS));
+  }
+
+  private isArchived(c: ChatSignals): boolean {
+    const { archived } = c.settings.value;
+    return archived !== undefined && (c.muted.value || c.activity.value <= archived);
   }
 
   private applyChat(row: ChatRow): void {
     const c = this.chatSignals(row.address);
     if (c.unread.peek() !== row.unread) c.unread.value = row.unread;
     if (c.draft.peek() !== row.draft) c.draft.value = row.draft;
-    if (!sameMessage(c.last.peek(), row.last)) c.last.value = row.last;
+    const last = c.last.peek();
+    if (!last || !row.last || last.key !== row.last.key || !sameMessage(last, row.last)) c.last.value = row.last;
     if (c.activity.peek() !== row.activity) {
       c.activity.value = row.activity;
       this.reorder(row.address);
-    } else if (row.activity > 0 && !this.chatOrder.peek().includes(row.address)) this.reorder(row.address);
+    } else if (row.activity > 0 && !this.byActivity.peek().includes(row.address)) this.reorder(row.address);
   }
 
   /** Puts one chat at its place; the others keep theirs. */
   private reorder(address: Address): void {
     const activity = this.chatSignals(address).activity.peek();
-    const rest = this.chatOrder.peek().filter((a) => a !== address);
+    const rest = this.byActivity.peek().filter((a) => a !== address);
     if (activity > 0) {
       let lo = 0;
       let hi = rest.length;
@@ -263,7 +384,7 @@ export class State {
       }
       rest.splice(lo, 0, address);
     }
-    this.chatOrder.value = rest;
+    this.byActivity.value = rest;
   }
 
   /** What was just typed, before it is written. */
@@ -281,14 +402,10 @@ export class State {
         c.last.value = row.last;
         c.activity.value = row.activity;
       }
-      this.chatOrder.value = rows
+      this.byActivity.value = rows
         .filter((r) => r.activity > 0)
         .sort((a, b) => b.activity - a.activity)
         .map((r) => r.address);
     });
   }
-}
-
-function sameMessage(a: Message | undefined, b: Message | undefined): boolean {
-  return a === b || (!!a && !!b && a.key === b.key && a.mark === b.mark && a.body === b.body && a.time === b.time);
 }

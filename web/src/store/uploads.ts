@@ -52,9 +52,13 @@ export class Uploads {
 
   /** The connection stands (again). */
   online(): void {
-    this.asking ??= this.ask().finally(() => {
-      this.asking = undefined;
-    });
+    this.asking ??= this.ask()
+      .catch((e) => {
+        if (!this.stopped) console.error(e);
+      })
+      .finally(() => {
+        this.asking = undefined;
+      });
     this.wake();
   }
 
@@ -68,6 +72,7 @@ export class Uploads {
       emit([{ kind: 'upload-max', max: this.service.max }]);
     } catch (e) {
       // Cut off, or a server that does not say: what was known before stands.
+      if (this.stopped) return;
       if (!(e instanceof DisconnectedError || e instanceof TimeoutError || e instanceof StanzaError)) throw e;
     }
     this.kick();

@@ -57,7 +57,8 @@ export function startAlerts(app: App): void {
   });
   effect(() => {
     const session = app.session.value;
-    return session?.onIncoming(() => {
+    return session?.onIncoming((message) => {
+      if (session.chat(message.chat).muted.peek()) return;
       if (document.hasFocus() || !app.settings.peek().sound) return;
       // Several at once are one occasion.
       if (performance.now() - lastPlayed < 1500) return;

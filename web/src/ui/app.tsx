@@ -13,15 +13,22 @@ import './css/list.css';
 import './css/log.css';
 import './css/composer.css';
 import './css/media.css';
+import './css/amend.css';
+import './css/links.css';
+import './css/pins.css';
+import './css/select.css';
 import './css/details.css';
 import './css/settings.css';
 import './css/login.css';
 import { Frame } from './frame/frame';
+import { lazyView } from './kit/lazy';
 import { settleAll } from './kit/toast';
-import { Login } from './login/login';
 import { applyLook, measure, textSizeChanged } from './look';
 import { go } from './router';
 import { startShortcuts } from './shortcuts';
+
+/** Who has signed in here never sees it. */
+const Login = lazyView(async () => (await import('./login/login')).Login);
 
 function Root({ app }: { app: App }) {
   const session = app.session.value;

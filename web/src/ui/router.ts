@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import type { Address } from '../store/model';
 
-export const SECTIONS = ['profile', 'appearance', 'chats', 'privacy', 'account', 'keyboard'] as const;
+export const SECTIONS = ['profile', 'appearance', 'chats', 'privacy', 'devices', 'account', 'keyboard'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export interface Route {

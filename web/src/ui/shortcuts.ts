@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import type { Session } from '../store/model';
 import { closeDetails, detailsShown } from './details/state';
 import { menuIsOpen } from './kit/menu';
+import { searchIn } from './list/search-in';
 import { switcherOpen } from './list/switcher-state';
 import { layout } from './look';
 import { go, route } from './router';
@@ -58,7 +59,7 @@ function typeAhead(event: KeyboardEvent): void {
   const at = event.target as HTMLElement;
   if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey || /\s/.test(event.key)) return;
   if (at.closest('input, textarea, select, [role="slider"], [role="menu"], dialog, .emoji')) return;
-  if (at.closest('.msg') && event.key.toLowerCase() === 'c') return;
+  if (at.closest('.msg') && /^[cefr]$/i.test(event.key)) return;
   const target = at.closest('.list, .rail') ? find('.list input') : (find('.composer textarea') ?? find('.list input'));
   if (visible(target)) target?.focus();
 }
@@ -73,6 +74,14 @@ export function startShortcuts(session: () => Session | undefined): () => void {
     if (command && !event.shiftKey && !event.altKey && key === 'k') switcherOpen.value = !switcherOpen.peek();
     else if (inDialog || menuIsOpen()) return;
     else if (command && key === '/') helpOpen.value = true;
+    else if (
+      command &&
+      !event.shiftKey &&
+      key === 'f' &&
+      route.peek().chat &&
+      (event.target as Element).closest('.main')
+    )
+      searchIn(route.peek().chat!);
     else if (command && !event.shiftKey && key === 'f' && canSearch()) find('.search-field')?.focus();
     else if (event.key === 'F6') nextArea(event.shiftKey ? -1 : 1);
     else if (event.altKey && !command && (key === 'arrowdown' || key === 'arrowup'))

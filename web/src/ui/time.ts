@@ -56,6 +56,9 @@ export function dayName(time: number): string {
   return format(time, thisYear(time) ? options : { ...options, year: 'numeric' });
 }
 
+/** For what leaves the app as plain text: it has to mean the same in a year. */
+export const stamp = (time: number) => `${format(time, { dateStyle: 'medium' })}, ${clock(time)}`;
+
 /** Everything, for the message menu. */
 export const full = (time: number) =>
   `${format(time, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })}, ${clock(time)}`;

@@ -10,16 +10,27 @@ const NODE = 'urn:confab:web';
 
 /** Only what is really done. */
 export const FEATURES: readonly string[] = [
+  `${NS.avatarMetadata}+notify`,
   NS.caps,
+  `${NS.chats}+notify`,
+  `${NS.drafts}+notify`,
   NS.chatStates,
+  NS.correct,
   NS.discoInfo,
+  NS.fallback,
   NS.markers,
   NS.nick,
+  `${NS.nick}+notify`,
   NS.oob,
+  `${NS.pins}+notify`,
   NS.ping,
+  NS.reactions,
   NS.receipts,
+  NS.reply,
+  NS.retract,
   NS.sfs,
   NS.sid,
+  NS.styling,
   NS.version,
 ];
 

@@ -3,8 +3,10 @@ import { capsElement, capsInfo, IDENTITY } from './caps';
 import { Connection, type ConnectionOptions } from './connection';
 import { DisconnectedError, StanzaError, TimeoutError } from './errors';
 import { bare, domainOf } from './jid';
+import { Inbox } from './mod/inbox';
 import { Archive } from './mod/mam';
 import { type IncomingMessage, parseMessage } from './mod/message';
+import { type PepEvent, parsePepEvent } from './mod/pep';
 import { type IncomingPresence, parsePresence } from './mod/presence';
 import { NS } from './ns';
 import { type El, x } from './xml';
@@ -30,8 +32,11 @@ const IQ_TIMEOUT_MS = 30_000;
 export class Client {
   readonly connection: Connection;
   readonly archive: Archive;
+  readonly inbox: Inbox;
   /** Set by the store. The promise settles when the message is in the cache. */
   onMessage: (message: IncomingMessage) => Promise<unknown> | undefined = () => undefined;
+  /** News of nodes (publish-subscribe); the promise as above. */
+  onNode: (event: PepEvent) => Promise<unknown> | undefined = () => undefined;
   onPresence: (presence: IncomingPresence) => void = () => {};
   /** Whether a stranger asks: only those who may see our presence learn that we are here at all. */
   mayKnow: (address: string) => boolean = () => false;
@@ -52,6 +57,7 @@ export class Client {
       if (s.name === 'ended' || s.name === 'stopped') this.dropPending();
     });
     this.archive = new Archive(this, address);
+    this.inbox = new Inbox(this, address);
     this.handle('get', 'ping', NS.ping, () => undefined);
     this.handle('get', 'query', NS.discoInfo, (query) => capsInfo(query.attr('node')));
     this.handle('get', 'query', NS.version, () => x('query', { xmlns: NS.version }, x('name', {}, IDENTITY.name)));
@@ -115,7 +121,9 @@ export class Client {
       if (presence) this.onPresence(presence);
       return undefined;
     }
-    if (this.archive.collect(stanza)) return undefined;
+    if (this.archive.collect(stanza) || this.inbox.collect(stanza)) return undefined;
+    const news = parsePepEvent(stanza);
+    if (news) return this.onNode(news);
     const message = parseMessage(stanza, this.address);
     return message ? this.onMessage(message) : undefined;
   }
@@ -178,6 +186,7 @@ export class Client {
       waiting.reject(new DisconnectedError());
     }
     this.archive.reset();
+    this.inbox.reset();
   }
 }
 

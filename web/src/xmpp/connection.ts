@@ -3,6 +3,7 @@
 import { Backoff } from './backoff';
 import { AuthError, DisconnectedError, StreamError, TimeoutError } from './errors';
 import { Emitter } from './events';
+import type { FastToken } from './fast';
 import { negotiate, type UserAgent } from './negotiate';
 import { NS } from './ns';
 import type { Credentials, ScramKeys } from './scram';
@@ -13,6 +14,7 @@ import { type El, write, x } from './xml';
 export interface ConnectionOptions {
   address: string;
   credentials: Credentials;
+  token?: FastToken | undefined;
   userAgent: UserAgent;
   openSocket: OpenSocket;
   /** Finds the address of the WebSocket; asked before every attempt. */
@@ -50,6 +52,10 @@ interface Events {
   acked: string[];
   /** Keys worth keeping came out of a sign-in by password. */
   keys: ScramKeys;
+  /** To sign in with the next time; undefined: the old one is good no longer. */
+  token: FastToken | undefined;
+  /** Somebody signed this device out: only the password helps. */
+  signedOut: undefined;
 }
 
 const ATTEMPT_MS = 20_000;
@@ -92,6 +98,10 @@ export class Connection extends Emitter<Events> {
   private onlineAt = 0;
   private hadSession = false;
   private pingSerial = 0;
+  /** Somebody looks (XEP-0352); what the server was told of it in this stream. */
+  private active = true;
+  private toldActive = true;
+  private csi = false;
   /** The saved state belongs to a page load that is over. */
   private restored = false;
 
@@ -134,10 +144,39 @@ export class Connection extends Emitter<Events> {
     void this.connect();
   }
 
+  /** For what should be told to the server now: one attempt, if there is no session, of no more than so many ms. Is there one then? */
+  async tryNow(ms: number): Promise<boolean> {
+    this.reconnectNow();
+    if (this.state.name === 'connecting') {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        const off = this.on('state', ({ name }) => {
+          if (name === 'connecting') return;
+          clearTimeout(timer);
+          off();
+          resolve();
+        });
+      });
+    }
+    return this.state.name === 'online';
+  }
+
   /** The page became visible, or the network changed: find out soon whether the connection still lives. */
   check(): void {
     if (this.state.name === 'waiting') this.reconnectNow();
     else if (this.state.name === 'online') this.probe(ANSWER_SOON_MS);
+  }
+
+  /** Whether somebody looks at the app. Told at once, and again in every new stream, which begins as active. */
+  setActive(active: boolean): void {
+    this.active = active;
+    this.tellActive();
+  }
+
+  private tellActive(): void {
+    if (!this.csi || !this.stream || this.active === this.toldActive) return;
+    this.toldActive = this.active;
+    this.stream.send(x(this.active ? 'active' : 'inactive', { xmlns: NS.csi }));
   }
 
   /** Sends a stanza. With an id of its own it is heard of again in `acked`. Throws when there is no session. */
@@ -164,7 +203,7 @@ export class Connection extends Emitter<Events> {
     const limit = setTimeout(() => attempt.abort(), ATTEMPT_MS);
     let stream: Stream | undefined;
     try {
-      const { address, credentials, userAgent, openSocket } = this.options;
+      const { address, credentials, token, userAgent, openSocket } = this.options;
       const url = await this.options.url();
       if (attempt.signal.aborted) throw new TimeoutError();
       const domain = address.slice(address.indexOf('@') + 1);
@@ -172,11 +211,15 @@ export class Connection extends Emitter<Events> {
       stream = opened.stream;
       const resume = this.sm.resumable ? this.sm.saved() : undefined;
       if (resume) await this.options.save(resume); // the server will forget what this count covers
-      const outcome = await negotiate(stream, opened.features, { address, credentials, userAgent, resume });
+      const outcome = await negotiate(stream, opened.features, { address, credentials, token, userAgent, resume });
       if (attempt.signal.aborted || this.attempt !== attempt) throw new TimeoutError();
       clearTimeout(limit);
       if (outcome.keys && 'password' in credentials) this.emit('keys', outcome.keys);
-      this.takeOver(stream, outcome);
+      if (outcome.token !== undefined) {
+        this.options.token = outcome.token ?? undefined;
+        this.emit('token', this.options.token);
+      }
+      this.takeOver(stream, outcome, resume?.h ?? 0);
       // Done: from here on the stream lives and dies by itself.
       if (this.attempt === attempt) this.attempt = undefined;
     } catch (e) {
@@ -186,11 +229,13 @@ export class Connection extends Emitter<Events> {
     }
   }
 
-  private takeOver(stream: Stream, outcome: Awaited<ReturnType<typeof negotiate>>): void {
+  private takeOver(stream: Stream, outcome: Awaited<ReturnType<typeof negotiate>>, told: number): void {
     this.stream = stream;
     this.jid = outcome.jid;
     this.onlineAt = Date.now();
     this.requested = false;
+    this.csi = outcome.csi;
+    this.toldActive = true;
     let resend: Unacked[] = [];
     const resumed = outcome.resumedH !== undefined;
     const restored = resumed && this.restored;
@@ -202,6 +247,7 @@ export class Connection extends Emitter<Events> {
         this.dropSession(); // the two sides disagree: begin anew
         throw e;
       }
+      this.sm.goOn(told);
       resend = this.sm.queue;
       this.smActive = true;
     } else {
@@ -217,7 +263,7 @@ export class Connection extends Emitter<Events> {
       this.dropSession();
       this.smActive = outcome.smId !== undefined;
       this.sm.start(outcome.smId ?? '', outcome.jid);
-      void this.options.save(outcome.smId ? this.sm.saved() : undefined);
+      this.keep(outcome.smId ? this.sm.saved() : undefined);
     }
     this.restored = false;
     this.hadSession = true;
@@ -228,6 +274,7 @@ export class Connection extends Emitter<Events> {
     if (resend.length) this.requestAck();
     this.emit('online', { jid: outcome.jid, resumed, restored, carbons: outcome.carbons });
     for (const stanza of outcome.early) void this.handler(stanza);
+    this.tellActive();
     this.armQuiet();
     stream.attach((el) => this.receive(stream, el));
   }
@@ -247,8 +294,13 @@ export class Connection extends Emitter<Events> {
     if (this.saveTimer !== undefined || !this.stream || !this.sm.resumable) return;
     this.saveTimer = setTimeout(() => {
       this.saveTimer = undefined;
-      if (this.sm.resumable) void this.options.save(this.sm.saved()).catch(() => {});
+      if (this.sm.resumable) this.keep(this.sm.saved());
     }, SAVE_MS);
+  }
+
+  /** A page that is being left may have no database any more. */
+  private keep(sm: SmSaved | undefined): void {
+    void this.options.save(sm).catch(() => {});
   }
 
   private receiveSm(stream: Stream, el: El): void {
@@ -342,9 +394,13 @@ export class Connection extends Emitter<Events> {
     if (lived > STABLE_MS) this.backoff.reset();
     // The server ended the stream itself: there is no session left to resume.
     if (reason instanceof StreamError) this.dropSession();
+    if (reason instanceof AuthError && reason.condition === 'credentials-expired') {
+      this.options.token = undefined;
+      this.emit('signedOut', undefined);
+    }
     if (isFinal(reason)) {
       this.dropSession();
-      void this.options.save(undefined);
+      this.keep(undefined);
       this.setState({ name: 'ended', reason });
       return;
     }

@@ -2,10 +2,12 @@
 // the server has them, else RFC 6120 SASL, restart, resource binding and classic stream management.
 import { toBase64 } from './bytes';
 import { AuthError, ProtocolError, StanzaError } from './errors';
+import { FAST_MECHANISM, type FastToken, fastFirst, fastVerify, isTokenGone, newToken, offersFast } from './fast';
 import { localOf } from './jid';
 import { NS } from './ns';
-import { type Credentials, chooseMechanism, Scram, type ScramKeys } from './scram';
+import { type Credentials, chooseMechanism, Scram, type ScramKeys, SIGNED_OUT } from './scram';
 import { isStanza, type Stream } from './stream';
+import { Upgrades } from './upgrade';
 import { type El, x } from './xml';
 
 export interface UserAgent {
@@ -20,6 +22,8 @@ export interface Wishes {
   address: string;
   credentials: Credentials;
   userAgent: UserAgent;
+  /** Tried first, where the server takes it. */
+  token?: FastToken | undefined;
   /** A session to resume. */
   resume?: { id: string; h: number; jid: string } | undefined;
 }
@@ -34,7 +38,11 @@ export interface Outcome {
   /** New stream management: '' when it is on but cannot be resumed; undefined when there is none. */
   smId?: string | undefined;
   carbons: boolean;
+  /** The server takes <active/> and <inactive/>. */
+  csi: boolean;
   keys: ScramKeys | undefined;
+  /** A new one; null: the one that was tried is good no longer. */
+  token?: FastToken | null | undefined;
   /** Stanzas that came before counting began. */
   early: El[];
 }
@@ -61,10 +69,12 @@ export function negotiate(stream: Stream, features: El, wishes: Wishes): Promise
 
 async function run(stream: Stream, features: El, wishes: Wishes, only?: typeof PROVE_ONLY): Promise<Outcome> {
   const sasl2 = features.child('authentication', NS.sasl2);
-  if (sasl2 && pick(sasl2, wishes.credentials)) return signInSasl2(stream, sasl2, wishes, only);
+  if (sasl2 && pick(sasl2, wishes.credentials)) return signInSasl2(stream, features, sasl2, wishes, only);
   const sasl1 = features.child('mechanisms', NS.sasl);
-  if (sasl1 && pick(sasl1, wishes.credentials)) return signInSasl1(stream, sasl1, wishes, only);
-  throw new AuthError('keys' in wishes.credentials ? 'keys-stale' : 'no-mechanism');
+  if (sasl1 && pick(sasl1, wishes.credentials)) return signInSasl1(stream, features, sasl1, wishes, only);
+  const { credentials } = wishes;
+  if (!('keys' in credentials)) throw new AuthError('no-mechanism');
+  throw new AuthError(credentials.keys.mechanism === SIGNED_OUT ? 'credentials-expired' : 'keys-stale');
 }
 
 function pick(list: El, credentials: Credentials) {
@@ -72,9 +82,16 @@ function pick(list: El, credentials: Credentials) {
   return chooseMechanism(names, credentials);
 }
 
-function makeScram(list: El, wishes: Wishes): Scram {
+function makeScram(features: El, list: El, wishes: Wishes): Scram {
   const m = pick(list, wishes.credentials)!;
-  return new Scram(m.name, m.hash, localOf(wishes.address), wishes.credentials);
+  const offered = {
+    mechanisms: list.elements('mechanism').map((e) => e.text().trim()),
+    bindings: features
+      .child('sasl-channel-binding', NS.saslCb)
+      ?.elements('channel-binding')
+      .map((e) => e.attr('type') ?? ''),
+  };
+  return new Scram(m.name, m.hash, localOf(wishes.address), wishes.credentials, undefined, offered);
 }
 
 function count(text: string | undefined): number | undefined {
@@ -89,8 +106,14 @@ function failure(el: El): AuthError {
 
 // --- SASL2 (XEP-0388), Bind 2 (XEP-0386) ---
 
-async function signInSasl2(stream: Stream, offer: El, wishes: Wishes, only?: typeof PROVE_ONLY): Promise<Outcome> {
-  const scram = makeScram(offer, wishes);
+async function signInSasl2(
+  stream: Stream,
+  features: El,
+  offer: El,
+  wishes: Wishes,
+  only?: typeof PROVE_ONLY,
+): Promise<Outcome> {
+  const scram = makeScram(features, offer, wishes);
   const inline = offer.child('inline');
   const bind2 = inline?.child('bind', NS.bind2);
   const inlineSm = inline?.child('sm', NS.sm) !== undefined;
@@ -106,12 +129,15 @@ async function signInSasl2(stream: Stream, offer: El, wishes: Wishes, only?: typ
   const useBind = !only && bind2 !== undefined && (!resume || inlineSm);
   const wantSm = inlineSm || inBind(NS.sm);
   const wantCarbons = inBind(NS.carbons);
-  stream.send(
+  const upgrades = new Upgrades(offer, wishes.credentials);
+  const authenticate = (mechanism: string, initial: string, fast: El | false) =>
     x(
       'authenticate',
-      { xmlns: NS.sasl2, mechanism: scram.mechanism },
-      x('initial-response', {}, scram.first()),
+      { xmlns: NS.sasl2, mechanism },
+      x('initial-response', {}, initial),
       x('user-agent', { id: userAgent.id }, x('software', {}, userAgent.software), x('device', {}, userAgent.device)),
+      fast,
+      ...upgrades.ask(),
       !only && resume && inlineSm && x('resume', { xmlns: NS.sm, h: resume.h, previd: resume.id }),
       useBind &&
         x(
@@ -121,11 +147,30 @@ async function signInSasl2(stream: Stream, offer: El, wishes: Wishes, only?: typ
           wantCarbons && x('enable', { xmlns: NS.carbons }),
           wantSm && enableSm(),
         ),
-    ),
-  );
-  const success = await exchange(stream, scram, NS.sasl2);
+    );
+  const fast = !only && offersFast(inline);
+  const token = fast && wishes.token && wishes.token.expiry > Date.now() ? wishes.token : undefined;
+  let success: El | undefined;
+  if (token) {
+    const first = await fastFirst(localOf(wishes.address), token);
+    stream.send(authenticate(FAST_MECHANISM, first, x('fast', { xmlns: NS.fast })));
+    success = await fastOutcome(stream, token);
+  }
+  const byToken = success !== undefined;
+  if (!success) {
+    const ask = fast && x('request-token', { xmlns: NS.fast, mechanism: FAST_MECHANISM });
+    stream.send(authenticate(scram.mechanism, scram.first(), ask));
+    success = await exchange(stream, scram, NS.sasl2, upgrades);
+  }
   const id = success.child('authorization-identifier')?.text().trim() ?? '';
-  const base = { carbons: false, keys: scram.keys, early: [] as El[] };
+  const fresh = newToken(success) ?? (wishes.token && !byToken ? null : undefined);
+  const base = {
+    carbons: false,
+    csi: inBind(NS.csi),
+    keys: upgrades.best(scram.keys),
+    token: fresh,
+    early: [] as El[],
+  };
   if (only) return { ...base, jid: id };
 
   const resumed = success.child('resumed', NS.sm);
@@ -134,19 +179,32 @@ async function signInSasl2(stream: Stream, offer: El, wishes: Wishes, only?: typ
 
   const bound = success.child('bound', NS.bind2);
   if (!bound) {
-    const features = await nextOf(stream, base.early, (el) => el.is('features', NS.streams));
-    return bindClassic(stream, features, wishes, { ...base, failedH });
+    const next = await nextOf(stream, base.early, (el) => el.is('features', NS.streams));
+    return bindClassic(stream, next, wishes, { ...base, failedH });
   }
   if (!id.includes('/')) throw new ProtocolError('no full address after binding');
   const enabled = bound.child('enabled', NS.sm);
   const outcome: Outcome = { ...base, jid: id, failedH, carbons: wantCarbons };
   if (enabled) return { ...outcome, smId: smId(enabled) };
-  const features = await nextOf(stream, base.early, (el) => el.is('features', NS.streams));
-  return { ...outcome, smId: await enableClassic(stream, features, outcome.early) };
+  const next = await nextOf(stream, base.early, (el) => el.is('features', NS.streams));
+  return { ...outcome, smId: await enableClassic(stream, next, outcome.early) };
+}
+
+/** <success/>; undefined: the token is good no longer, and the same stream takes another way. */
+async function fastOutcome(stream: Stream, token: FastToken): Promise<El | undefined> {
+  const el = await stream.next();
+  if (el.is('success', NS.sasl2)) {
+    await fastVerify(token, el.child('additional-data')?.text());
+    return el;
+  }
+  if (!el.is('failure', NS.sasl2)) throw new ProtocolError(`unexpected <${el.name}/> while signing in`);
+  const error = failure(el);
+  if (!isTokenGone(error.condition)) throw error;
+  return undefined;
 }
 
 /** The SCRAM dialogue, whose frames differ only in where the data stands. Resolves with <success/>. */
-async function exchange(stream: Stream, scram: Scram, ns: string): Promise<El> {
+async function exchange(stream: Stream, scram: Scram, ns: string, upgrades?: Upgrades): Promise<El> {
   let answered = false;
   let verified = false;
   for (;;) {
@@ -164,8 +222,12 @@ async function exchange(stream: Stream, scram: Scram, ns: string): Promise<El> {
       return el;
     } else if (el.is('failure', ns)) {
       throw failure(el);
-    } else if (el.is('continue', ns)) {
-      throw new AuthError('second-step');
+    } else if (el.is('continue', ns) && upgrades) {
+      if (!verified) scram.verify(el.child('additional-data')?.text());
+      verified = true;
+      stream.send(upgrades.begin(el));
+    } else if (el.is('task-data', ns) && upgrades && verified) {
+      stream.send(await upgrades.answer(el));
     } else throw new ProtocolError(`unexpected <${el.name}/> while signing in`);
   }
 }
@@ -183,19 +245,26 @@ function needCount(el: El): number {
 
 // --- RFC 6120 ---
 
-async function signInSasl1(stream: Stream, offer: El, wishes: Wishes, only?: typeof PROVE_ONLY): Promise<Outcome> {
-  const scram = makeScram(offer, wishes);
+async function signInSasl1(
+  stream: Stream,
+  features: El,
+  offer: El,
+  wishes: Wishes,
+  only?: typeof PROVE_ONLY,
+): Promise<Outcome> {
+  const scram = makeScram(features, offer, wishes);
   stream.send(x('auth', { xmlns: NS.sasl, mechanism: scram.mechanism }, scram.first()));
   await exchange(stream, scram, NS.sasl);
-  const base = { carbons: false, keys: scram.keys, early: [] as El[] };
+  const base = { carbons: false, csi: false, keys: scram.keys, early: [] as El[] };
   if (only) return { ...base, jid: wishes.address };
   return bindClassic(stream, await stream.restart(), wishes, base);
 }
 
-type Base = Pick<Outcome, 'carbons' | 'keys' | 'early' | 'failedH'>;
+type Base = Pick<Outcome, 'carbons' | 'csi' | 'keys' | 'token' | 'early' | 'failedH'>;
 
-async function bindClassic(stream: Stream, features: El, wishes: Wishes, base: Base): Promise<Outcome> {
+async function bindClassic(stream: Stream, features: El, wishes: Wishes, before: Base): Promise<Outcome> {
   const { resume } = wishes;
+  const base = { ...before, csi: before.csi || features.child('csi', NS.csi) !== undefined };
   let failedH = base.failedH;
   if (resume && features.child('sm', NS.sm)) {
     stream.send(x('resume', { xmlns: NS.sm, h: resume.h, previd: resume.id }));

@@ -24,6 +24,10 @@ export interface ScramKeys {
   serverKey: string; // base64
 }
 
+/** In place of the keys of a device that was signed out: only the password helps. */
+export const signedOutKeys = (keys: ScramKeys): ScramKeys => ({ ...keys, mechanism: SIGNED_OUT, clientKey: '' });
+export const SIGNED_OUT = 'signed-out';
+
 export type Credentials = { password: string } | { keys: ScramKeys };
 
 /** Below, a captured proof would be cheap to guess from (RFC 7677); above, a hostile server would freeze the page. */
@@ -72,6 +76,38 @@ function fields(message: string): Map<string, string> {
   return map;
 }
 
+/** The lists of the SASL version in use. */
+export interface Offered {
+  mechanisms: readonly string[];
+  /** Channel bindings (XEP-0440); undefined: not announced. */
+  bindings: readonly string[] | undefined;
+}
+
+/** XEP-0474: in the order of octets, which these names' characters have by themselves. */
+export async function offeredHash(hash: Hash, { mechanisms, bindings }: Offered): Promise<string> {
+  const list = (names: readonly string[]) => [...names].sort().join('\x1e');
+  return toBase64(await digest(hash, encode(list(mechanisms) + (bindings ? `\x1f${list(bindings)}` : ''))));
+}
+
+const isBearable = (iterations: number) =>
+  Number.isInteger(iterations) && iterations >= ITERATIONS_MIN && iterations <= ITERATIONS_MAX;
+
+/** SaltedPassword, and the keys that it gives. */
+export async function saltedKeys(
+  mechanism: string,
+  hash: Hash,
+  password: string,
+  salt: string,
+  iterations: number,
+): Promise<{ salted: Bytes; keys: ScramKeys }> {
+  if (salt === '' || !isBearable(iterations))
+    throw new AuthError('bad-server', `salt or iteration count ${iterations}`);
+  const salted = await pbkdf2(hash, prepare(password), fromBase64(salt), iterations);
+  const clientKey = toBase64(await hmac(hash, salted, encode('Client Key')));
+  const serverKey = toBase64(await hmac(hash, salted, encode('Server Key')));
+  return { salted, keys: { mechanism, salt, iterations, clientKey, serverKey } };
+}
+
 /** One exchange: first(), final(challenge), verify(server's last words). */
 export class Scram {
   /** Known after final(): what to keep for the next time. */
@@ -85,6 +121,8 @@ export class Scram {
     user: string,
     private readonly credentials: Credentials,
     private readonly nonce = toBase64(crypto.getRandomValues(new Uint8Array(24))),
+    /** What the features offered; undefined: not compared. */
+    private readonly offered?: Offered,
   ) {
     subtle(); // say so now rather than half-way
     this.firstBare = `n=${escapeName(user)},r=${nonce}`;
@@ -102,8 +140,10 @@ export class Scram {
     const iterations = Number(f.get('i'));
     if (f.has('m')) throw new ProtocolError('unknown SCRAM extension');
     if (!nonce.startsWith(this.nonce) || nonce.length === this.nonce.length) throw new AuthError('bad-server');
-    if (!Number.isInteger(iterations) || iterations < ITERATIONS_MIN || iterations > ITERATIONS_MAX)
-      throw new AuthError('bad-server', `iteration count ${f.get('i')}`);
+    if (!isBearable(iterations)) throw new AuthError('bad-server', `iteration count ${f.get('i')}`);
+    // Somebody in the middle has taken something out of the offer.
+    if (this.offered && f.has('h') && f.get('h') !== (await offeredHash(this.hash, this.offered)))
+      throw new AuthError('bad-server', 'the offer was changed');
     const keys = await this.derive(salt, iterations);
     const clientKey = fromBase64(keys.clientKey);
     const withoutProof = `c=biws,r=${nonce}`;
@@ -129,14 +169,8 @@ export class Scram {
         throw new AuthError('keys-stale');
       return keys;
     }
-    const salted = await pbkdf2(this.hash, prepare(this.credentials.password), fromBase64(salt), iterations);
-    return {
-      mechanism: this.mechanism,
-      salt,
-      iterations,
-      clientKey: toBase64(await hmac(this.hash, salted, encode('Client Key'))),
-      serverKey: toBase64(await hmac(this.hash, salted, encode('Server Key'))),
-    };
+    const made = await saltedKeys(this.mechanism, this.hash, this.credentials.password, salt, iterations);
+    return made.keys;
   }
 }
 

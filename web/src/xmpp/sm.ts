@@ -32,7 +32,7 @@ export class StreamManagement {
   private pending = 0;
   /** After a reload the server's first count is taken as it comes, since the old queue is gone. */
   private trustNextCount = false;
-  /** The session that a late completion belongs to. */
+  /** The connection of the session that a late completion belongs to. */
   private epoch = 0;
 
   /** A new session begins to count. */
@@ -59,6 +59,17 @@ export class StreamManagement {
     const left = this.queue;
     this.start('', '');
     return left;
+  }
+
+  /**
+   * The session goes on over a new connection, and the server sends again all beyond the `h` that it was told. What of that is still being
+   * processed must not count now and once more when it comes again: a count too high ends the session.
+   */
+  goOn(h: number): void {
+    this.h = h;
+    this.pending = 0;
+    this.tail = Promise.resolve();
+    this.epoch++;
   }
 
   get resumable(): boolean {

@@ -7,20 +7,28 @@ import { kindOf, lineOf } from '../media/kinds';
 import { Album, Picture } from '../media/picture';
 import { Voice } from '../media/voice';
 import { clock, full } from '../time';
+import { LinkCard } from './link-card';
 import { onlyEmoji } from './links';
 import { meText } from './me';
-import { linked } from './text';
+import { Quote } from './quote';
+import { leastFar } from './shape';
+import { styled, styledLine } from './text';
 
 /** Time and mark: in the last line of the text if they fit, else on their own (a float at the inline end). */
 function Meta({ message, over }: { message: Message; over?: boolean }) {
   return (
     <span class={over ? 'meta over' : 'meta'}>
+      {message.edited !== undefined && <span title={full(message.edited)}>{t('message.edited')}</span>}
       <time dateTime={new Date(message.time).toISOString()} title={full(message.time)}>
         {clock(message.time)}
       </time>
-      {message.mine && <MarkSign mark={message.mark} />}
+      {message.mine && <MarkSign mark={message.changing ? 'sending' : message.mark} />}
     </span>
   );
+}
+
+function Quoted({ message }: { message: Message }) {
+  return message.reply ? <Quote chat={message.chat} reply={message.reply} /> : null;
 }
 
 /** A file, and the words to it. */
@@ -30,30 +38,25 @@ function FileBubble({ message, album }: { message: Message; album: readonly Mess
   const pictures = kind === 'image' || kind === 'video';
   const words = caption && (
     <div class="text" dir="auto">
-      {linked(caption)}
+      {styled(caption, message.unstyled)}
       <Meta message={message} />
     </div>
   );
   if (!pictures)
     return (
       <div class="bubble">
+        <Quoted message={message} />
         {kind === 'voice' || kind === 'audio' ? <Voice message={message} /> : <FileCard message={message} />}
         {words || <Meta message={message} />}
       </div>
     );
   return (
     <div class={words ? 'bubble media has-text' : 'bubble media'}>
+      <Quoted message={message} />
       {album ? <Album messages={album} /> : <Picture message={message} />}
       {words || <Meta message={album ? leastFar(album) : message} over />}
     </div>
   );
-}
-
-const FAR = ['failed', 'sending', 'sent', 'delivered', 'read'];
-/** An album has come as far as the last of it; its time is that of its end. */
-function leastFar(album: readonly Message[]): Message {
-  const mark = album.reduce((least, m) => (FAR.indexOf(m.mark) < FAR.indexOf(least) ? m.mark : least), album[0]!.mark);
-  return { ...album.at(-1)!, mark };
 }
 
 /** The body, drawn the same in the log and when a sheet lifts it. */
@@ -67,12 +70,12 @@ export function Bubble({
   album?: readonly Message[] | undefined;
 }) {
   const { body } = message;
-  if (message.opaque) {
+  if (message.opaque || message.retracted) {
     return (
       <div class="bubble gone">
         <div class="text" dir="auto">
-          <Icon name="lock" />
-          {body}
+          <Icon name={message.retracted ? 'trash' : 'lock'} />
+          {message.retracted ? t(message.mine ? 'message.goneMine' : 'message.goneOf', { name }) : body}
           <Meta message={message} />
         </div>
       </div>
@@ -83,17 +86,20 @@ export function Bubble({
   if (me !== undefined) {
     return (
       <div class="bubble">
+        <Quoted message={message} />
         <div class="text me" dir="auto">
-          <bdi class="me-who">{name}</bdi> {linked(me)}
+          <bdi class="me-who">{name}</bdi> {styledLine(me, message.unstyled)}
           <Meta message={message} />
         </div>
       </div>
     );
   }
   return (
-    <div class={onlyEmoji(body) ? 'bubble big-emoji' : 'bubble'}>
+    <div class={onlyEmoji(body) && !message.reply ? 'bubble big-emoji' : 'bubble'}>
+      <Quoted message={message} />
+      <LinkCard message={message} />
       <div class="text" dir="auto">
-        {linked(body)}
+        {styled(body, message.unstyled)}
         <Meta message={message} />
       </div>
     </div>

@@ -6,18 +6,23 @@ import { useDrop } from '../media/drop';
 import { Composer } from './composer';
 import { ChatHeader } from './header';
 import { Log } from './log';
+import { PinBar } from './pin-bar';
+import { SelectBar } from './select-bar';
+import { endSelection, isSelecting } from './selection';
 
 export function ChatPane({ address }: { address: Address }) {
   const session = useSession();
   const chat = useMemo(() => session.chat(address), [session, address]);
   const timeline = useMemo(() => session.timeline(address), [session, address]);
   useEffect(() => () => timeline.close(), [timeline]);
+  useEffect(() => endSelection, [timeline]);
   const drop = useDrop(chat);
   return (
     <section class="main" aria-label={t('chat.label')} {...drop.events}>
-      <ChatHeader chat={chat} />
+      {isSelecting(address) ? <SelectBar chat={chat} timeline={timeline} /> : <ChatHeader chat={chat} />}
+      <PinBar chat={chat} />
       <Log key={address} chat={chat} timeline={timeline} />
-      <Composer key={address} chat={chat} />
+      <Composer key={address} chat={chat} timeline={timeline} />
       {drop.view}
     </section>
   );

@@ -3,10 +3,11 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { Chat } from '../../store/model';
+import type { Chat, Message, Timeline } from '../../store/model';
 import { chatName, useApp, useContact, useSession } from '../context';
 import { t, tn } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
+import { Icon } from '../kit/icon';
 import { settleDone, toast } from '../kit/toast';
 import { touch } from '../look';
 import { canRecord, useMic } from '../media/mic';
@@ -14,6 +15,8 @@ import { attach, attachMenu, TrayView, takeTray, trayOf } from '../media/tray';
 import { addContact } from '../people/add-contact';
 import { acceptRequest, leaving, refuseRequest, setBlocked } from '../people/pending';
 import { useCompletion } from './complete';
+import { canEdit, edit, type Intent, intentOf } from './intent';
+import { QuoteOf } from './quote';
 
 type Picker = FunctionComponent<{ pick(sign: string): void; close(): void }>;
 
@@ -66,7 +69,22 @@ function Stranger({ chat }: { chat: Chat }) {
   );
 }
 
-export function Composer({ chat }: { chat: Chat }) {
+/** Over the field: what is answered, or changed. */
+function Bar({ intent, close }: { intent: Intent; close(): void }) {
+  const edits = intent.kind === 'edit';
+  return (
+    <div class="cbar">
+      <Icon name={edits ? 'edit' : 'reply'} />
+      <QuoteOf message={intent.message} {...(edits && { title: t('composer.editing') })} />
+      <IconButton icon="close" label={t(edits ? 'composer.cancelEdit' : 'composer.cancelReply')} onClick={close} />
+    </div>
+  );
+}
+
+/** Who has typed so lately is writing. */
+const TYPING_MS = 2000;
+
+export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline }) {
   const app = useApp();
   const session = useSession();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -77,6 +95,10 @@ export function Composer({ chat }: { chat: Chat }) {
   const emoji = useEmojiPicker();
   const contact = useContact(session, chat.address);
   const name = chatName(chat);
+  const intent = intentOf(session, chat.address);
+  const edits = intent.value?.kind === 'edit';
+  /** What stood in the field before a message of mine was put into it. */
+  const kept = useRef('');
 
   const fit = () => {
     const el = field.current;
@@ -93,18 +115,30 @@ export function Composer({ chat }: { chat: Chat }) {
     el.style.overflowY = all > most ? 'auto' : 'hidden';
     box.style.minHeight = '';
   };
+  const typed = useRef(0);
   const changed = () => {
     const text = field.current!.value;
+    typed.current = Date.now();
     written.value = text.trim() !== '';
-    session.setDraft(chat.address, text);
+    // What is being changed is no draft: that waits until this is done.
+    if (intent.peek()?.kind !== 'edit') session.setDraft(chat.address, text);
     session.setTyping(chat.address, text.trim() !== '');
+    fit();
+  };
+  const fill = (text: string) => {
+    const el = field.current;
+    if (!el) return;
+    el.value = text;
+    el.setSelectionRange(text.length, text.length);
+    written.value = text.trim() !== '';
     fit();
   };
   const complete = useCompletion(field, changed);
 
   useLayoutEffect(() => {
     if (!field.current) return;
-    field.current.value = chat.draft.peek();
+    field.current.value = intent.peek()?.kind === 'edit' ? intent.peek()!.message.body : chat.draft.peek();
+    kept.current = chat.draft.peek();
     fit();
     // On a phone the keyboard would cover what one came to read.
     if (!touch.matches) field.current.focus({ preventScroll: true });
@@ -128,12 +162,58 @@ export function Composer({ chat }: { chat: Chat }) {
   useSignalEffect(() => {
     const text = chat.draft.value;
     const el = field.current;
-    if (el && el.value !== text && document.activeElement !== el) {
+    if (intent.value?.kind === 'edit') kept.current = text;
+    else if (el && el.value !== text && (document.activeElement !== el || Date.now() - typed.current > TYPING_MS)) {
       el.value = text;
       written.value = text.trim() !== '';
       fit();
     }
   });
+
+  // Chosen in the menu: the field takes it.
+  const before = useRef<Intent | undefined>(intent.peek());
+  useSignalEffect(() => {
+    const now = intent.value;
+    const was = before.current;
+    if (now === was) return;
+    before.current = now;
+    if (now?.kind === 'edit') {
+      if (was?.kind !== 'edit') kept.current = field.current?.value ?? '';
+      fill(now.message.body);
+    } else if (was?.kind === 'edit') fill(kept.current);
+    if (!now) return;
+    // At once, so that the next key is already for it; and again when the sheet of a phone has gone and given its focus back.
+    const focus = () => field.current?.focus({ preventScroll: true });
+    focus();
+    requestAnimationFrame(focus);
+  });
+  const leave = () => {
+    intent.value = undefined;
+    session.setTyping(chat.address, false);
+    field.current?.focus({ preventScroll: true });
+  };
+
+  const save = async (message: Message) => {
+    const body = field.current!.value.trim();
+    if (!body) return;
+    try {
+      const now = await session.message(message.key);
+      if (!now || now.retracted) {
+        // Taken back meanwhile, on another device: what was written stays in the field.
+        kept.current = body;
+        toast(t('composer.editGone'), { bad: true });
+      } else await session.edit(message.key, body);
+      leave();
+    } catch {
+      toast(t('composer.notTaken'), { bad: true });
+    }
+  };
+  /** The last message of mine that can be changed. */
+  const editLast = () => {
+    const message = timeline.messages.peek().findLast((it) => it.mine);
+    if (message && canEdit(message)) edit(session, message);
+    return message !== undefined && canEdit(message);
+  };
 
   /** What is in the tray, with the text as its caption. */
   const sendTray = async () => {
@@ -144,7 +224,8 @@ export function Composer({ chat }: { chat: Chat }) {
       const files = await takeTray(session, chat.address);
       if (!files) return;
       const caption = field.current?.value.trim() ?? '';
-      await session.sendFiles(chat.address, files, caption);
+      await session.sendFiles(chat.address, files, caption, answered());
+      if (intent.peek()?.kind === 'reply') intent.value = undefined;
       tray.list.value = tray.list.peek().filter((it) => !before.includes(it));
       tray.original.value = false;
       if (field.current) {
@@ -160,19 +241,26 @@ export function Composer({ chat }: { chat: Chat }) {
     }
   };
 
+  const answered = () => (intent.peek()?.kind === 'reply' ? intent.peek()!.message.key : undefined);
+
   const send = async () => {
     const el = field.current!;
+    const now = intent.peek();
+    if (now?.kind === 'edit') return save(now.message);
     if (tray.list.peek().length > 0) return sendTray();
     const body = el.value.trim();
     if (!body) return;
+    const to = answered();
+    intent.value = undefined;
     el.value = '';
     changed();
     settleDone();
     try {
-      await session.send(chat.address, body);
+      await session.send(chat.address, body, to);
     } catch {
       // Not even the outbox took it: give it back, before whatever has been typed since.
       el.value = el.value ? `${body}\n${el.value}` : body;
+      if (now) intent.value = now;
       changed();
       toast(t('composer.notTaken'), { bad: true });
     }
@@ -197,6 +285,11 @@ export function Composer({ chat }: { chat: Chat }) {
     if (event.key === 'Enter' && !event.altKey && (command || (sends && !event.shiftKey))) {
       event.preventDefault();
       void send();
+    } else if (event.key === 'Escape' && intent.peek()) {
+      event.preventDefault();
+      leave();
+    } else if (event.key === 'ArrowUp' && !command && !event.shiftKey && !event.altKey && field.current!.value === '') {
+      if (!intent.peek() && tray.list.peek().length === 0 && editLast()) event.preventDefault();
     } else if (!event.shiftKey && (event.key === 'PageUp' || event.key === 'PageDown')) {
       event.preventDefault();
       scrollLog(field.current!, event.key === 'PageUp' ? -1 : 1);
@@ -239,11 +332,13 @@ export function Composer({ chat }: { chat: Chat }) {
             />
           )}
           <div class="box">
+            {intent.value && <Bar intent={intent.value} close={leave} />}
             <TrayView session={session} chat={chat.address} after={focusField} />
             {mic.view}
             <div class="line" hidden={!!mic.view}>
               <IconButton
                 class="attach-button"
+                hidden={edits}
                 icon="plus"
                 label={t('attach.title')}
                 onClick={(event) =>
@@ -280,11 +375,11 @@ export function Composer({ chat }: { chat: Chat }) {
                 aria-expanded={emoji.open.value}
                 onClick={emoji.toggle}
               />
-              {!filled && speaks && mic.button}
+              {!filled && speaks && !edits && mic.button}
               <IconButton
-                icon="send"
-                hidden={!filled && speaks}
-                label={t(busy.value ? 'attach.preparing' : 'composer.send')}
+                icon={edits ? 'check' : 'send'}
+                hidden={!filled && speaks && !edits}
+                label={t(edits ? 'composer.save' : busy.value ? 'attach.preparing' : 'composer.send')}
                 class={filled ? 'ib-accent send' : 'send'}
                 aria-disabled={!filled}
                 aria-busy={busy.value || undefined}

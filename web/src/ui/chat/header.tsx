@@ -4,6 +4,7 @@ import { detailsShown, toggleDetails } from '../details/state';
 import { t } from '../i18n';
 import { Avatar } from '../kit/avatar';
 import { IconButton } from '../kit/controls';
+import { searchIn } from '../list/search-in';
 import { back, hrefOf, parent, route } from '../router';
 
 function Sub({ chat }: { chat: Chat }) {
@@ -26,7 +27,9 @@ function Sub({ chat }: { chat: Chat }) {
         ? presenceText(availability, text)
         : contact
           ? chat.address
-          : t('contact.stranger');
+          : session.firstStart.value
+            ? '' // not known yet
+            : t('contact.stranger');
   return (
     <span class="chat-sub clip" dir="auto">
       {sub}
@@ -72,6 +75,7 @@ export function ChatHeader({ chat }: { chat: Chat }) {
           <Sub chat={chat} />
         </span>
       </button>
+      <IconButton icon="search" label={t('search.inChat')} onClick={() => searchIn(chat.address)} />
       <IconButton
         class="only-tablet"
         icon="panel"

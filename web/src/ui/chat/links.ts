@@ -1,6 +1,7 @@
 // Which parts of a text are links: our own matching and an allow-list of schemes.
 
-const LINK = /\b(?:https?:\/\/|xmpp:|mailto:|www\.)[^\s<>"“”«»]+/giu;
+// A sign of styling may stand before it, and `\b` does not hold behind `_`.
+const LINK = /(?<![a-z0-9])(?:https?:\/\/|xmpp:|mailto:|www\.)[^\s<>"“”«»]+/giu;
 const ALLOWED = new Set(['http:', 'https:', 'xmpp:', 'mailto:']);
 
 /** `see (https://a.org/b_(c)).` links `https://a.org/b_(c)`: closing signs count only if they were opened. */
@@ -12,7 +13,7 @@ function trim(found: string): string {
     const last = found[end - 1]!;
     const open = { ')': '(', ']': '[', '}': '{' }[last];
     if (open !== undefined && count[last]! > (count[open] ?? 0)) count[last]!--;
-    else if (!/[.,:;!?'’*_~]/.test(last)) break;
+    else if (!/[.,:;!?'’*_~`]/.test(last)) break;
   }
   return found.slice(0, end);
 }

@@ -1,22 +1,33 @@
 // The messages of one chat. What is drawn and where the eye stays is LogWindow's; what is said is here.
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
-import type { Chat, Timeline } from '../../store/model';
+import type { Chat, Hit, Timeline } from '../../store/model';
 import { chatName, useSession } from '../context';
 import { t } from '../i18n';
+import { toast } from '../kit/toast';
+import { wantedHit } from '../list/found';
 import { rem } from '../look';
 import { wordsOf } from '../media/kinds';
 import { dayName, startOfDay, today } from '../time';
 import { JumpButton } from './jump';
 import { Beginning, LogSkeleton, Typing } from './log-parts';
+import { LogContext } from './quote';
 import { Row } from './row';
-import { albumAt, shapeOf } from './shape';
+import { extend, isSelecting, toggle } from './selection';
+import { albumAt, isCaption, partsAt, shapeOf, withWords } from './shape';
 import { LogWindow } from './window';
 
 interface Props {
   chat: Chat;
   timeline: Timeline;
 }
+
+/** So far back, in pages, one looks for what is quoted. */
+const JUMP_PAGES = 20;
+
+/** And for what was found; and by how much, in ms, this device's time of a message may differ from the archive's. */
+const HIT_PAGES = 200;
+const HIT_SLACK = 600_000;
 
 /** Marks read only what was really in front of somebody. */
 const looking = () => document.visibilityState === 'visible' && document.hasFocus();
@@ -99,16 +110,20 @@ export function Log({ chat, timeline }: Props) {
   });
 
   const look = () => {
-    const seen = view.messages[view.lastSeen]?.key;
-    if (seen && seen !== told.current && looking()) {
+    const last = view.messages[view.lastSeen];
+    // What was not sent yet moves down when something came before it: that is seen only now.
+    const seen = last && `${last.key} ${last.time}`;
+    if (last && seen !== told.current && looking()) {
       told.current = seen;
-      timeline.seen(seen);
+      timeline.seen(last.key);
     }
     let count = 0;
     const all = view.messages;
     for (let i = all.length - 1; i > view.lastSeen && count < 100; i--) if (!all[i]!.mine) count++;
     fresh.value = count;
-    if (timeline.older.peek() === 'more' && view.above < 1500) void timeline.loadOlder();
+    // A page may bring nothing to draw, and what was asked for while another one came was not asked for: then nothing else looks again.
+    if (timeline.older.peek() === 'more' && view.above < 1500)
+      void timeline.loadOlder().then(() => requestAnimationFrame(() => scroller.current && view.onSettled()));
   };
   view.onSettled = look;
 
@@ -147,6 +162,68 @@ export function Log({ chat, timeline }: Props) {
     if (row >= 0) view.toRow(row, scroller.current!.clientHeight * 0.2);
   };
 
+  const jump = async (key: string) => {
+    for (let pages = 0; pages < JUMP_PAGES; pages++) {
+      if (view.messages.some((message) => message.key === key) || timeline.older.peek() !== 'more') break;
+      await timeline.loadOlder();
+    }
+    show(key);
+  };
+  const show = (key: string) => {
+    const row = view.messages.findIndex((message) => message.key === key);
+    if (row < 0) return toast(t('reply.away'));
+    view.toRow(row, scroller.current!.clientHeight * 0.3);
+    requestAnimationFrame(() => {
+      const article = view.rowElement(row)?.querySelector<HTMLElement>('.msg');
+      article?.focus({ preventScroll: true });
+      article?.classList.add('found');
+      article?.addEventListener('animationend', () => article.classList.remove('found'), { once: true });
+    });
+  };
+  /** History is loaded back to it, without a hole; it may be of a time of which nothing is here yet. */
+  const toHit = async (hit: Hit) => {
+    const all = timeline.messages;
+    const isHere = (key: string | undefined) => key !== undefined && all.peek().some((it) => it.key === key);
+    let key = await session.keyOf(hit);
+    for (let pages = 0; pages < HIT_PAGES && !isHere(key); pages++) {
+      const oldest = all.peek()[0];
+      if (timeline.older.peek() === 'start' || (oldest && oldest.time < hit.time - HIT_SLACK)) break;
+      await timeline.loadOlder();
+      if (timeline.older.peek() === 'offline') return toast(t('search.lost'));
+      key = await session.keyOf(hit);
+    }
+    if (!isHere(key)) return toast(t('search.away'));
+    // Once it is drawn.
+    requestAnimationFrame(() => scroller.current && show(key!));
+  };
+  const hit = wantedHit.value;
+  useEffect(() => {
+    if (hit?.chat !== chat.address || cold) return;
+    wantedHit.value = undefined;
+    void toHit(hit);
+  }, [hit, cold]);
+  const inLog = useMemo(
+    () => ({
+      find: (key: string) => timeline.messages.value.findLast((message) => message.key === key),
+      jump: (key: string) => void jump(key),
+    }),
+    [timeline, view],
+  );
+
+  const partsOf = (row: Element | null) => {
+    const i = messages.findIndex((message) => message.key === row?.getAttribute('data-key'));
+    return i < 0 ? [] : messages.slice(i, i + partsAt(messages, i, firstUnread));
+  };
+  /** While messages are being selected, a click anywhere in a row is about that and nothing else. */
+  const onSelect = (event: MouseEvent) => {
+    const row = (event.target as Element).closest('.lrow');
+    if (!row || !isSelecting(chat.address)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.shiftKey) extend(messages, partsOf(row));
+    else toggle(partsOf(row));
+  };
+
   const onKeyDown = (event: KeyboardEvent) => {
     const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('.lrow');
     const step = event.key === 'ArrowUp' ? -1 : event.key === 'ArrowDown' ? 1 : 0;
@@ -154,13 +231,14 @@ export function Log({ chat, timeline }: Props) {
       let next: HTMLElement | undefined;
       if (focused) next = (step < 0 ? focused.previousElementSibling : focused.nextElementSibling) as HTMLElement;
       else next = view.rowElement(Math.min(view.lastSeen, view.messages.length - 1)) ?? view.rowElement(to - 1);
-      // Rows that stand in the album of another have nothing of their own.
+      // Rows that stand in the bubble of another have nothing of their own.
       while (next && !next.querySelector('.msg'))
         next = (step < 0 ? next.previousElementSibling : next.nextElementSibling) as HTMLElement | undefined;
       const article = next?.querySelector<HTMLElement>('.msg');
       if (!article) return;
       article.focus({ preventScroll: true });
       article.scrollIntoView({ block: 'nearest' });
+      if (event.shiftKey && isSelecting(chat.address)) extend(messages, partsOf(next ?? null));
     } else if (event.key === 'End') view.toEnd();
     else if (event.key === 'PageUp' && event.shiftKey) toUnread();
     else return;
@@ -171,17 +249,22 @@ export function Log({ chat, timeline }: Props) {
   for (let i = from; i < Math.min(to, messages.length); i++) {
     const message = messages[i]!;
     const shape = shapeOf(messages, i, firstUnread);
-    const album = albumAt(messages, i, firstUnread);
+    const group = albumAt(messages, i, firstUnread);
+    const album = group?.head ? group.messages : undefined;
+    const inOther = group?.head === false || isCaption(messages, i, firstUnread);
+    const count = inOther ? 1 : partsAt(messages, i, firstUnread);
+    const parts = count > 1 ? messages.slice(i, i + count) : undefined;
     drawn.push(
       <Row
         key={message.key}
-        message={message}
+        message={inOther ? message : withWords(messages, i, album, firstUnread)}
         name={name}
         day={shape.day}
         fresh={shape.fresh}
         first={shape.first}
-        album={album?.head ? album.messages : undefined}
-        inAlbum={album?.head === false}
+        album={album}
+        inOther={inOther}
+        parts={parts}
         arrived={arrived.current.has(message.key)}
       />,
     );
@@ -212,10 +295,12 @@ export function Log({ chat, timeline }: Props) {
         }}
       >
         <div class="col">
-          {empty && cold && session.firstStart.value && <LogSkeleton />}
+          {empty && cold && (session.firstStart.value || timeline.fetching.value) && <LogSkeleton />}
           {!(empty && cold) && <Beginning chat={chat} older={older} empty={empty} />}
           <div ref={above} />
-          <div ref={rows}>{drawn}</div>
+          <div ref={rows} onClickCapture={onSelect}>
+            <LogContext.Provider value={inLog}>{drawn}</LogContext.Provider>
+          </div>
           <div ref={below} />
           <Typing chat={chat} />
         </div>

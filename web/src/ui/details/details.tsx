@@ -1,14 +1,16 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Address, Chat, Contact } from '../../store/model';
 import { chatName, isConnected, presenceText, useContact, useSession } from '../context';
-import { t } from '../i18n';
+import { t, tn } from '../i18n';
 import { Avatar } from '../kit/avatar';
 import { Button, Field, IconButton } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon, type IconName } from '../kit/icon';
 import { toast } from '../kit/toast';
+import { isArchived, mutedText, setArchived, setPinned, toggleMute } from '../list/chat-menu';
 import { layout } from '../look';
 import { Gallery } from '../media/gallery';
+import { portrait } from '../media/state';
 import { addContact } from '../people/add-contact';
 import { acceptRequest, leaving, refuseRequest, removeContact, setBlocked, told } from '../people/pending';
 import { go, route } from '../router';
@@ -16,11 +18,13 @@ import { closeDetails } from './state';
 
 function RenameDialog({ contact, close }: { contact: Contact; close(): void }) {
   const session = useSession();
-  const [name, setName] = useState(contact.name);
+  const [name, setName] = useState(contact.given || contact.name);
   const [error, setError] = useState<string | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   const submit = async (event: Event) => {
     event.preventDefault();
+    // The name that they chose may change; one that I give stays.
+    if (name.trim() === (contact.given || contact.name)) return close();
     setBusy(true);
     const failed = await session.renameContact(contact.address, name.trim());
     setBusy(false);
@@ -59,12 +63,16 @@ function Action({
 }: {
   icon: IconName;
   label: string;
-  hint?: string;
+  hint?: string | undefined;
   danger?: boolean;
-  run(): void;
+  run(at: DOMRect): void;
 }) {
   return (
-    <button type="button" class={`drow ${danger ? 'danger' : ''}`} onClick={run}>
+    <button
+      type="button"
+      class={`drow ${danger ? 'danger' : ''}`}
+      onClick={(event) => run(event.currentTarget.getBoundingClientRect())}
+    >
       <Icon name={icon} />
       <span>
         {label}
@@ -88,6 +96,40 @@ async function copyAddress(address: Address): Promise<void> {
   } catch {
     toast(t('message.copyFailed'), { bad: true });
   }
+}
+
+/** What I want of this chat, on all my devices. */
+function ChatActions({ chat }: { chat: Chat }) {
+  const session = useSession();
+  const { pinned } = chat.settings.value;
+  const archived = isArchived(session, chat);
+  const muted = chat.muted.value;
+  return (
+    <div class="dsec">
+      {chat.kind === 'person' && (
+        <Action
+          icon={muted ? 'mute' : 'bell'}
+          label={t(muted ? 'chat.unmute' : 'chat.mute')}
+          hint={mutedText(chat)}
+          run={(at) => toggleMute(session, chat, at)}
+        />
+      )}
+      {!archived && chat.last.value && (
+        <Action
+          icon="pin"
+          label={t(pinned ? 'chat.unpin' : 'chat.pin')}
+          run={() => setPinned(session, chat, !pinned)}
+        />
+      )}
+      {chat.last.value && (
+        <Action
+          icon="archive"
+          label={t(archived ? 'chat.unarchive' : 'chat.archive')}
+          run={() => setArchived(session, chat, !archived)}
+        />
+      )}
+    </div>
+  );
 }
 
 function PersonActions({ chat }: { chat: Chat }) {
@@ -130,6 +172,7 @@ function PersonActions({ chat }: { chat: Chat }) {
         )}
       </div>
       <Gallery chat={chat} />
+      <ChatActions chat={chat} />
       <div class="dsec">
         <Action
           icon="block"
@@ -152,6 +195,58 @@ function PersonActions({ chat }: { chat: Chat }) {
         )}
       </div>
       {renaming && contact && <RenameDialog contact={contact} close={() => setRenaming(false)} />}
+    </>
+  );
+}
+
+/** Their picture; a button where there is one to be seen larger. */
+function Hero({ chat, known }: { chat: Chat; known: boolean }) {
+  const session = useSession();
+  const { address } = chat;
+  const name = chatName(chat);
+  const avatar = (
+    <Avatar
+      name={name}
+      address={address}
+      icon={chat.kind === 'self' ? 'edit' : undefined}
+      availability={known ? chat.presence.value.availability : undefined}
+    />
+  );
+  const hash = session.portraits.of(address).value;
+  if (chat.kind === 'self' || !hash || !session.portraits.src(hash)) return avatar;
+  return (
+    <button
+      type="button"
+      class="hero-picture"
+      aria-label={t('picture.show', { name })}
+      onClick={() => {
+        portrait.value = { address, name };
+      }}
+    >
+      {avatar}
+    </button>
+  );
+}
+
+function About({ address }: { address: Address }) {
+  const session = useSession();
+  const contact = useContact(session, address);
+  const { nick, about } = session.face(address).value;
+  const connected = isConnected(session);
+  useEffect(() => {
+    if (connected) session.look(address);
+  }, [session, address, connected]);
+  if (!contact || contact.blocked) return null;
+  return (
+    <>
+      {nick && nick !== contact.name && (
+        <p class="hero-nick">{tn('contact.callThemselves', { name: <bdi>{nick}</bdi> })}</p>
+      )}
+      {about && (
+        <p class="hero-about selectable" dir="auto">
+          {about}
+        </p>
+      )}
     </>
   );
 }
@@ -181,12 +276,7 @@ export function Details({ chat }: { chat: Chat }) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a pane that scrolls has to be reachable by keys. */}
       <section class="scroll" tabIndex={0} aria-label={t('details.about', { name })}>
         <div class="hero">
-          <Avatar
-            name={name}
-            address={chat.address}
-            icon={self ? 'edit' : undefined}
-            availability={known ? availability : undefined}
-          />
+          <Hero chat={chat} known={known} />
           <h3>
             <bdi>{name}</bdi>
           </h3>
@@ -205,9 +295,11 @@ export function Details({ chat }: { chat: Chat }) {
               </p>
             )
           )}
+          {!self && <About key={chat.address} address={chat.address} />}
         </div>
         {!self && <PersonActions key={chat.address} chat={chat} />}
         {self && <Gallery key={chat.address} chat={chat} />}
+        {self && <ChatActions chat={chat} />}
       </section>
     </aside>
   );

@@ -1,12 +1,16 @@
 // One, two or three panes: css/frame.css decides by the width of the shell, `data-view` says which one a phone shows.
+
 import { useEffect, useRef } from 'preact/hooks';
+import { AmendDialogs } from '../chat/amend-dialogs';
 import { ChatPane } from '../chat/chat';
 import { Banner, NetLine } from '../chat/connection';
+import { Forward } from '../chat/forward-lazy';
+import { ReactionPicker } from '../chat/reactions';
 import { isConnected, useSession } from '../context';
-import { Details } from '../details/details';
 import { detailsShown } from '../details/state';
 import { t } from '../i18n';
 import { Dialog } from '../kit/dialog';
+import { lazyView } from '../kit/lazy';
 import { Menus } from '../kit/menu';
 import { Toasts } from '../kit/toast';
 import { ChatList } from '../list/chat-list';
@@ -16,12 +20,13 @@ import { MediaOver } from '../media/over';
 import { AddContactDialog } from '../people/add-contact';
 import { People } from '../people/people';
 import { route } from '../router';
-import { ShortcutTable } from '../settings/pages';
-import { SettingsList, SettingsPane } from '../settings/settings';
+import { SettingsList, SettingsPane, Shortcuts } from '../settings/settings';
 import { helpOpen } from '../shortcuts';
 import { NoChat } from './empty';
 import { ListEdge } from './list-edge';
 import { Rail } from './rail';
+
+const Details = lazyView(async () => (await import('../details/details')).Details);
 
 /** Which pane a phone shows. */
 function viewOf(): 'list' | 'main' | 'details' {
@@ -59,7 +64,7 @@ function Help() {
         helpOpen.value = false;
       }}
     >
-      <ShortcutTable />
+      <Shortcuts />
     </Dialog>
   );
 }
@@ -93,6 +98,9 @@ export function Frame() {
       <Help />
       <MediaOver />
       <Menus />
+      <AmendDialogs />
+      <ReactionPicker />
+      <Forward />
     </div>
   );
 }

@@ -7,7 +7,7 @@ import { Icon, type IconName } from '../kit/icon';
 import { type Item, showMenu } from '../kit/menu';
 import { leaving } from '../people/pending';
 import { go, hrefOf, type Route, route } from '../router';
-import { CHOICES } from '../settings/profile';
+import { CHOICES } from '../settings/facts';
 
 function Place({ page, icon, count, label }: { page: Route['page']; icon: IconName; count: number; label?: string }) {
   const current = route.value.page === page;
@@ -55,7 +55,7 @@ function Me() {
       items.push({
         label: account.address,
         apart: i === 0 || items.length === CHOICES.length + 1,
-        sign: <Avatar name={account.name} address={account.address} />,
+        sign: <Avatar name={account.name} address={account.address} portraits={account.portraits} />,
         end: <Badge count={account.unread.value} />,
         run: () => app.switchAccount(account.address),
       });

@@ -1,4 +1,6 @@
-import type { Address, Availability } from '../../store/model';
+import { useContext, useEffect } from 'preact/hooks';
+import type { Address, Availability, Portraits } from '../../store/model';
+import { SessionContext } from '../context';
 import { hueOf } from './hue';
 import { Icon, type IconName } from './icon';
 import { PresenceMark } from './marks';
@@ -22,13 +24,24 @@ interface Props {
   /** Left out where it is unknown or does not matter. */
   availability?: Availability | undefined;
   icon?: IconName | undefined;
+  /** Of another account than the one on screen. */
+  portraits?: Portraits;
 }
 
-export function Avatar({ name, address, availability, icon }: Props) {
+/** Where somebody's picture can be loaded, as soon as it is here; it is fetched while a view shows its place. */
+export function usePicture(address: Address, portraits: Portraits | undefined): string | undefined {
+  const hash = portraits?.of(address).value ?? '';
+  useEffect(() => (hash ? portraits?.hold(address, hash) : undefined), [portraits, address, hash]);
+  return hash ? portraits?.src(hash) : undefined;
+}
+
+export function Avatar({ name, address, availability, icon, portraits }: Props) {
+  const session = useContext(SessionContext);
+  const src = usePicture(address, icon ? undefined : (portraits ?? session?.portraits));
   return (
     <span class={`avatar ${icon ? '' : `hue-${hueOf(address)}`}`}>
       <span class="face" aria-hidden="true">
-        {icon ? <Icon name={icon} /> : initials(name)}
+        {src ? <img src={src} alt="" draggable={false} /> : icon ? <Icon name={icon} /> : initials(name)}
       </span>
       {availability && <PresenceMark availability={availability} />}
     </span>

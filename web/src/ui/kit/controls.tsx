@@ -163,10 +163,11 @@ export function Field(props: FieldProps) {
 }
 
 /** A number that wants attention; 99+ beyond what fits. */
-export function Badge({ count, label }: { count: number; label?: string }) {
+/** `quiet`: of what is muted. */
+export function Badge({ count, label, quiet }: { count: number; label?: string; quiet?: boolean }) {
   if (count <= 0) return null;
   return (
-    <span class="badge">
+    <span class={quiet ? 'badge badge-quiet' : 'badge'}>
       <span class="sr">{label ?? t('badge.unread')} </span>
       {count > 99 ? '99+' : count}
     </span>

@@ -48,3 +48,6 @@ export function hueOf(address: string): number {
   }
   return found;
 }
+
+/** The colour of their name and of the bar at what they said. */
+export const nameHue = (address: string) => ({ '--hue': `var(--name-${hueOf(address)})` });

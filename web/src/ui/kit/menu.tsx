@@ -30,6 +30,8 @@ interface Menu {
   at: { x: number; y: number } | DOMRect;
   /** Under or over the beginning of the element, not its end. */
   fromStart?: boolean;
+  /** Stands over the items, by itself. */
+  top?: (close: () => void) => ComponentChildren;
   /** What a sheet lifts over the scrim. */
   lifted?: { rect: DOMRect; view: ComponentChildren };
   sheet: boolean;
@@ -91,9 +93,20 @@ function Items({ menu, close }: { menu: Menu; close(): void }) {
 /** Arrows, Home, End and first letters move; Tab leaves, as in every menu. */
 function onMenuKey(event: KeyboardEvent, box: HTMLElement, close: () => void): void {
   const items = [...box.querySelectorAll<HTMLElement>('.menu-item')];
+  const top = [...box.querySelectorAll<HTMLElement>('.quick button')];
+  const inTop = top.indexOf(document.activeElement as HTMLElement);
   const now = items.indexOf(document.activeElement as HTMLElement);
   const focus = (i: number) => items[(i + items.length) % items.length]?.focus();
-  if (event.key === 'ArrowDown') focus(now + 1);
+  const sideways = (by: number) => {
+    const way = getComputedStyle(box).direction === 'rtl' ? -by : by;
+    top[(Math.max(0, inTop) + (inTop < 0 ? 0 : way) + top.length) % top.length]?.focus();
+  };
+  // Enter on one of the row is its own click.
+  if (inTop >= 0 && /^[a-z]$/i.test(event.key)) return;
+  if (top.length > 0 && event.key === 'ArrowRight') sideways(1);
+  else if (top.length > 0 && event.key === 'ArrowLeft') sideways(-1);
+  else if (event.key === 'ArrowUp' && now === 0 && top[0]) top[0].focus();
+  else if (event.key === 'ArrowDown') focus(now + 1);
   else if (event.key === 'ArrowUp') focus(now < 0 ? -1 : now - 1);
   else if (event.key === 'Home') focus(0);
   else if (event.key === 'End') focus(-1);
@@ -121,6 +134,8 @@ function Pop({ menu, close }: { menu: Menu; close(): void }) {
     const left = atRight ? anchor.right - width : anchor.left;
     el.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8))}px`;
     el.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+    // The row over the items stands at the end of what is mine.
+    el.classList.toggle('at-end', atRight || (!menu.fromStart && left > innerWidth / 2));
     el.querySelector<HTMLElement>('[aria-checked="true"], .menu-item')?.focus({ preventScroll: true });
   }, [menu]);
   useEffect(() => {
@@ -136,28 +151,47 @@ function Pop({ menu, close }: { menu: Menu; close(): void }) {
       removeEventListener('blur', close);
     };
   }, []);
-  return (
-    <div
-      ref={box}
-      class="menu pop floating"
-      role="menu"
-      tabIndex={-1}
-      aria-label={menu.label}
-      onKeyDown={(event) => box.current && onMenuKey(event, box.current, close)}
-    >
+  const onKeyDown = (event: KeyboardEvent) => box.current && onMenuKey(event, box.current, close);
+  const items = (
+    <>
       <Items menu={menu} close={close} />
       {menu.note && <p class="menu-note">{menu.note}</p>}
+    </>
+  );
+  if (menu.top)
+    return (
+      // biome-ignore lint/a11y/noStaticElementInteractions: the menu in it and the row over it share their keys.
+      <div class="ctx" ref={box} onKeyDown={onKeyDown}>
+        {menu.top(close)}
+        <div class="menu pop" role="menu" tabIndex={-1} aria-label={menu.label}>
+          {items}
+        </div>
+      </div>
+    );
+  return (
+    <div ref={box} class="menu pop floating" role="menu" tabIndex={-1} aria-label={menu.label} onKeyDown={onKeyDown}>
+      {items}
     </div>
   );
 }
 
 function Sheet({ menu, close }: { menu: Menu; close(): void }) {
   const box = useRef<HTMLDivElement>(null);
+  const lifted = useRef<HTMLDivElement>(null);
   const rect = menu.lifted?.rect;
+  // What the sheet would cover moves up.
+  useLayoutEffect(() => {
+    const el = lifted.current;
+    const sheet = box.current?.closest('.sheet');
+    if (!el || !rect || !sheet) return;
+    const room = innerHeight - sheet.clientHeight - 12;
+    el.style.top = `${Math.max(8, Math.min(rect.top, room - rect.height))}px`;
+  }, [menu]);
   return (
     <Dialog bare title={menu.label} class="sheet" onClose={close}>
       {rect && (
         <div
+          ref={lifted}
           class="lifted"
           aria-hidden="true"
           style={{ top: `${rect.top}px`, left: `${rect.left}px`, width: `${rect.width}px` }}
@@ -165,6 +199,7 @@ function Sheet({ menu, close }: { menu: Menu; close(): void }) {
           {menu.lifted?.view}
         </div>
       )}
+      {menu.top?.(close)}
       <div
         ref={box}
         class="sheet-in"

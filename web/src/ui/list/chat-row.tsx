@@ -1,13 +1,15 @@
 // One chat in the list. It reads only its own chat's signals, so that one message redraws one row.
+import { useRef } from 'preact/hooks';
 import type { Address, Message } from '../../store/model';
 import { meText } from '../chat/me';
 import { chatName, isConnected, useSession } from '../context';
 import { t } from '../i18n';
 import { Avatar } from '../kit/avatar';
 import { Badge } from '../kit/controls';
-import { Icon } from '../kit/icon';
+import { Icon, type IconName } from '../kit/icon';
+import { useLongPress } from '../kit/long-press';
 import { MarkSign } from '../kit/marks';
-import { lineOf } from '../media/kinds';
+import { lineOf, wordsOf } from '../media/kinds';
 import { hrefOf, route } from '../router';
 import { full, short, today } from '../time';
 
@@ -28,6 +30,13 @@ function LastLine({ message, name }: { message: Message; name: string }) {
       </>
     );
   }
+  if (message.retracted)
+    return (
+      <>
+        <Icon name="trash" small />
+        <span class="row-text clip">{wordsOf(message)}</span>
+      </>
+    );
   const me = meText(message.body);
   return (
     <>
@@ -36,6 +45,15 @@ function LastLine({ message, name }: { message: Message; name: string }) {
         {me === undefined ? oneLine(message.body) : `${message.mine ? t('you') : name} ${oneLine(me)}`}
       </span>
     </>
+  );
+}
+
+function RowSign({ icon, label }: { icon: IconName; label: string }) {
+  return (
+    <span class="row-sign" title={label}>
+      <Icon name={icon} small />
+      <span class="sr">{label}</span>
+    </span>
   );
 }
 
@@ -50,13 +68,29 @@ export function ChatRow({ address, tabIndex }: { address: Address; tabIndex: 0 |
   const typing = chat.typing.value;
   const self = chat.kind === 'self';
   const known = isConnected(session) && !self;
+  const muted = chat.muted.value;
+  const pinned = chat.settings.value.pinned === true;
+  const anchor = useRef<HTMLAnchorElement>(null);
+  const menu = (at: { x: number; y: number } | DOMRect, asSheet: boolean) =>
+    void import('./chat-menu').then(({ chatMenu }) => chatMenu(session, chat, at, asSheet));
+  const press = useLongPress('', () => menu(anchor.current!.getBoundingClientRect(), true));
   void today.value;
   return (
     <a
-      class={unread > 0 ? 'row unread' : 'row'}
+      ref={anchor}
+      class={unread > 0 && !muted ? 'row unread' : 'row'}
       href={hrefOf({ page: 'chats', chat: address })}
       tabIndex={tabIndex}
       draggable={false}
+      onContextMenu={(event) => {
+        event.preventDefault();
+        if ((event as unknown as PointerEvent).pointerType === 'touch') return;
+        // By the keyboard it comes without a place.
+        const keys = event.clientX === 0 && event.clientY === 0;
+        const at = keys ? event.currentTarget.getBoundingClientRect() : { x: event.clientX, y: event.clientY };
+        menu(at, false);
+      }}
+      {...press}
       aria-current={current ? 'true' : undefined}
     >
       <Avatar
@@ -68,6 +102,7 @@ export function ChatRow({ address, tabIndex }: { address: Address; tabIndex: 0 |
       <span class="row-body">
         <span class="row-top">
           <bdi class="row-name clip">{name}</bdi>
+          {muted && <RowSign icon="mute" label={t('chat.isMuted')} />}
           {last && (
             <time class="row-time" dateTime={new Date(last.time).toISOString()} title={full(last.time)}>
               {short(last.time)}
@@ -86,7 +121,8 @@ export function ChatRow({ address, tabIndex }: { address: Address; tabIndex: 0 |
           ) : (
             <span class="row-text clip">{self ? t('notes.hint') : t('chat.nothingYet')}</span>
           )}
-          <Badge count={unread} />
+          {pinned && unread === 0 && <RowSign icon="pin" label={t('chat.isPinned')} />}
+          <Badge count={unread} quiet={muted} />
         </span>
       </span>
     </a>

@@ -12,10 +12,12 @@ interface SearchProps {
   keys?: string;
   onInput(value: string): void;
   onEnter?: () => void;
+  /** Of a field that is empty. */
+  onEscape?: (() => void) | undefined;
   fieldRef?: Ref<HTMLInputElement>;
 }
 
-export function SearchField({ label, placeholder, value, keys, onInput, onEnter }: SearchProps) {
+export function SearchField({ label, placeholder, value, keys, onInput, onEnter, onEscape }: SearchProps) {
   const field = useRef<HTMLInputElement>(null);
   return (
     <div class="search">
@@ -34,6 +36,9 @@ export function SearchField({ label, placeholder, value, keys, onInput, onEnter 
         onKeyDown={(event) => {
           if (event.key === 'Escape' && value) {
             onInput('');
+            event.stopPropagation();
+          } else if (event.key === 'Escape' && onEscape) {
+            onEscape();
             event.stopPropagation();
           } else if (event.key === 'Enter') onEnter?.();
           else if (event.key === 'ArrowDown') {

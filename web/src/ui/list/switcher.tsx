@@ -10,10 +10,8 @@ import { Icon } from '../kit/icon';
 import { touch } from '../look';
 import { addContact } from '../people/add-contact';
 import { go } from '../router';
-import { matches, rank } from './search';
+import { findChats } from './find-chats';
 import { switcherOpen } from './switcher-state';
-
-const MOST = 50;
 
 interface OptionProps {
   address: Address;
@@ -65,18 +63,7 @@ function SwitcherBody({ close }: { close(): void }) {
   const order = session.chatOrder.value;
   const contacts = session.contactOrder.value;
 
-  const found = useMemo(() => {
-    const all = new Set<Address>([...order, session.account.address, ...contacts]);
-    const nameOf = (address: Address) => chatName(session.chat(address));
-    const hits: Address[] = [];
-    for (const address of all) {
-      const name = session.contact(address)?.name ?? nameOf(address);
-      if (matches(query, name, address)) hits.push(address);
-      if (hits.length > 500) break;
-    }
-    if (query.trim()) hits.sort((a, b) => rank(query, nameOf(a)) - rank(query, nameOf(b)));
-    return hits.slice(0, MOST);
-  }, [order, contacts, query]);
+  const found = useMemo(() => findChats(session, query), [order, contacts, query]);
 
   const pick = (i: number) => {
     const address = found[i];

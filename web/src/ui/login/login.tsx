@@ -6,7 +6,7 @@ import { Avatar } from '../kit/avatar';
 import { Badge, Button, Field } from '../kit/controls';
 import { Icon, Logo } from '../kit/icon';
 import { Toasts } from '../kit/toast';
-import { SHORTEST } from '../settings/account';
+import { SHORTEST } from '../settings/facts';
 import { Welcome } from './welcome';
 
 type Mode = 'signin' | 'register';
@@ -160,7 +160,7 @@ function Known() {
           key={account.address}
           onClick={() => app.switchAccount(account.address)}
         >
-          <Avatar name={account.name} address={account.address} />
+          <Avatar name={account.name} address={account.address} portraits={account.portraits} />
           <span>
             <bdi>{account.name}</bdi>
             <small>{account.address}</small>

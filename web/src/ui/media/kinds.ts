@@ -79,6 +79,7 @@ export function lineOf(file: FileInfo): { icon: IconName; text: string } {
 
 /** A message in one line of plain words. */
 export function wordsOf(message: Message): string {
+  if (message.retracted) return t(message.mine ? 'message.goneMine' : 'message.gone');
   if (!message.file) return message.body;
   const { text } = lineOf(message.file);
   return message.caption ? `${text}: ${message.caption}` : text;

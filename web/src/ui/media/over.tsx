@@ -5,12 +5,13 @@ import { useEffect } from 'preact/hooks';
 import type { Message } from '../../store/model';
 import { t } from '../i18n';
 import { toast } from '../kit/toast';
-import { reading, viewing } from './state';
+import { portrait, reading, viewing } from './state';
 
 const viewer = signal<FunctionComponent<{ first: Message }> | undefined>(undefined);
+const framed = signal<FunctionComponent<{ address: string; name: string }> | undefined>(undefined);
 const reader = signal<FunctionComponent<{ message: Message }> | undefined>(undefined);
 
-function useLate<T>(wanted: Signal<Message | undefined>, place: Signal<T | undefined>, load: () => Promise<T>): void {
+function useLate<W, T>(wanted: Signal<W | undefined>, place: Signal<T | undefined>, load: () => Promise<T>): void {
   const want = wanted.value !== undefined && place.value === undefined;
   useEffect(() => {
     if (!want) return;
@@ -29,10 +30,12 @@ function useLate<T>(wanted: Signal<Message | undefined>, place: Signal<T | undef
 export function MediaOver() {
   useLate(viewing, viewer, async () => (await import('./viewer')).Viewer);
   useLate(reading, reader, async () => (await import('./reader')).Reader);
-  const [View, Read] = [viewer.value, reader.value];
+  useLate(portrait, framed, async () => (await import('./portrait')).Portrait);
+  const [View, Read, Framed] = [viewer.value, reader.value, framed.value];
   return (
     <>
       {View && viewing.value && <View first={viewing.value} />}
+      {Framed && portrait.value && <Framed {...portrait.value} />}
       {Read && reading.value && <Read message={reading.value} />}
     </>
   );

@@ -116,7 +116,7 @@ export function Album({ messages }: { messages: readonly Message[] }) {
   return (
     <div class={`album album-${shown.length}`}>
       {shown.map((message, i) => (
-        <div class="cell" key={message.key}>
+        <div class="cell" key={message.key} data-part={message.key}>
           <Tile
             message={message}
             small

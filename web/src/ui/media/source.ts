@@ -98,7 +98,8 @@ export async function save(session: Session, message: Message): Promise<boolean>
   }
 }
 
-function download(address: string, name: string, made: boolean): boolean {
+/** `made`: the address is one that was made here, and goes afterwards. */
+export function download(address: string, name: string, made: boolean): boolean {
   const link = document.createElement('a');
   link.href = address;
   link.download = name;

@@ -6,6 +6,9 @@ import type { Message } from '../../store/model';
 export const viewing = signal<Message | undefined>(undefined);
 export const reading = signal<Message | undefined>(undefined);
 
+/** Somebody's own picture on show. */
+export const portrait = signal<{ address: string; name: string } | undefined>(undefined);
+
 export function view(message: Message): void {
   viewing.value = message;
 }

@@ -19,15 +19,25 @@ const isShown = (m: Message) => m.file && !m.file.attachment && ['image', 'video
 /** A finger that moves this far means something. */
 const SWIPE = 60;
 
-interface StageProps {
-  message: Message;
+interface ZoomProps {
   zoom: { value: Place };
   step(by: number): void;
   close(): void;
 }
 
+interface StageProps extends ZoomProps {
+  message: Message;
+}
+
+interface StillProps {
+  src: string;
+  alt: string;
+  /** In pixels, where it is known. */
+  size?: { width: number; height: number } | undefined;
+}
+
 /** One picture that can be brought nearer and moved about: wheel, two fingers, double tap, drag. */
-function Zoomable({ message, src, zoom, step, close }: StageProps & { src: string }) {
+export function Zoomable({ zoom, step, close, ...still }: ZoomProps & StillProps) {
   const stage = useRef<HTMLDivElement>(null);
   const picture = useRef<HTMLImageElement>(null);
   const fingers = useRef(new Map<number, { x: number; y: number }>());
@@ -110,32 +120,22 @@ function Zoomable({ message, src, zoom, step, close }: StageProps & { src: strin
       onPointerUp={onPointerUp}
       onPointerCancel={onPointerUp}
     >
-      <Still message={message} src={src} pictureRef={picture} />
+      <Still {...still} pictureRef={picture} />
     </div>
   );
 }
 
-function Still({
-  message,
-  src,
-  pictureRef,
-}: {
-  message: Message;
-  src: string;
-  pictureRef: { current: HTMLImageElement | null };
-}) {
+function Still({ src, alt, size, pictureRef }: StillProps & { pictureRef: { current: HTMLImageElement | null } }) {
   const [state, setState] = useState<'loading' | 'ready' | 'error'>('loading');
-  const file = message.file!;
   if (state === 'error') return <p class="stage-word">{t('media.cannotLoad')}</p>;
-  const size = file.width && file.height ? { width: file.width, height: file.height } : {};
   return (
     <>
       {state === 'loading' && <span class="spin" role="status" aria-label={t('media.loading')} />}
       <img
         ref={pictureRef}
-        {...size}
+        {...(size ?? {})}
         src={src}
-        alt={message.caption || lineOf(file).text}
+        alt={alt}
         class={state === 'ready' ? 'on' : ''}
         draggable={false}
         referrerpolicy="no-referrer"
@@ -150,7 +150,12 @@ function Stage(props: StageProps) {
   const { src } = useSource(props.message);
   const file = props.message.file!;
   if (!src) return <div class="stage" />;
-  if (kindOf(file) === 'image') return <Zoomable {...props} src={src} />;
+  if (kindOf(file) === 'image') {
+    const { message, ...rest } = props;
+    const { width, height } = file;
+    const size = width && height ? { width, height } : undefined;
+    return <Zoomable {...rest} src={src} alt={message.caption || lineOf(file).text} size={size} />;
+  }
   return (
     <div class="stage">
       {/* biome-ignore lint/a11y/useMediaCaption: people send videos without captions. */}

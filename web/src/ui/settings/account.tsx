@@ -4,9 +4,9 @@ import { t } from '../i18n';
 import { Button, Field } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { toast } from '../kit/toast';
+import { download, openTab } from '../media/source';
+import { SHORTEST } from './facts';
 import { Group, Page } from './parts';
-
-export const SHORTEST = 8;
 
 function ChangePassword() {
   const session = useSession();
@@ -87,6 +87,32 @@ function ChangePassword() {
   );
 }
 
+function SaveCopy() {
+  const session = useSession();
+  const [busy, setBusy] = useState(false);
+  const save = async () => {
+    setBusy(true);
+    const address = await session.exportAddress();
+    setBusy(false);
+    if (typeof address !== 'string') return toast(address.text, { bad: true });
+    // An account of another server: what its address answers must not take the place of this page.
+    if (new URL(address).origin === location.origin) download(address, `${session.account.address}.xml`, false);
+    else openTab(address);
+    toast(t('export.begun'), { icon: 'download' });
+  };
+  return (
+    <div class="set stack-sm">
+      <div>
+        <b>{t('export.title')}</b>
+        <p>{t('export.hint')}</p>
+      </div>
+      <Button icon="download" busy={busy} onClick={() => void save()}>
+        {t('export.save')}
+      </Button>
+    </div>
+  );
+}
+
 /** This cannot be taken back, so it is the one place with a real question. */
 function DeleteDialog({ close }: { close(): void }) {
   const session = useSession();
@@ -118,6 +144,7 @@ function DeleteDialog({ close }: { close(): void }) {
           <li>{t('delete.what1')}</li>
           <li>{t('delete.what2')}</li>
           <li>{t('delete.what3')}</li>
+          <li>{t('delete.what4')}</li>
         </ul>
         <Field
           label={t('delete.password')}
@@ -149,6 +176,9 @@ export function AccountPage() {
     <Page title={t('account.title')} lead={t('account.lead')}>
       <Group title={t('password.title')}>
         <ChangePassword />
+      </Group>
+      <Group title={t('export.group')}>
+        <SaveCopy />
       </Group>
       <Group title={t('delete.group')}>
         <div class="set stack-sm">

@@ -11,7 +11,7 @@ import { Group, Page, SelectRow } from './parts';
 
 export function ChatsPage() {
   const app = useApp();
-  const { enterSends, sound } = app.settings.value;
+  const { enterSends, previews, sound } = app.settings.value;
   return (
     <Page title={t('chats.title')} lead={t('chats.lead')}>
       <Group title={t('chats.writing')}>
@@ -35,6 +35,12 @@ export function ChatsPage() {
             app.setSettings({ sound: on });
             if (on) playSound();
           }}
+        />
+        <SwitchRow
+          label={t('chats.previews')}
+          hint={t('chats.previewsHint')}
+          on={previews}
+          onChange={(on) => app.setSettings({ previews: on })}
         />
       </Group>
     </Page>

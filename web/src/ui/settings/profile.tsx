@@ -1,5 +1,4 @@
 import { useState } from 'preact/hooks';
-import type { Availability } from '../../store/model';
 import { useApp, useSession } from '../context';
 import { t } from '../i18n';
 import { Avatar } from '../kit/avatar';
@@ -7,10 +6,9 @@ import { Badge, Button } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';
 import { settleAll } from '../kit/toast';
+import { CHOICES } from './facts';
+import { Me, MyPicture } from './me';
 import { Group, Page } from './parts';
-
-type Chosen = Exclude<Availability, 'offline'>;
-export const CHOICES: readonly Chosen[] = ['online', 'away', 'busy'];
 
 function StatusText() {
   const session = useSession();
@@ -101,7 +99,7 @@ export function Accounts() {
             aria-current={current ? 'true' : undefined}
             onClick={() => !current && app.switchAccount(account.address)}
           >
-            <Avatar name={account.name} address={account.address} />
+            <Avatar name={account.name} address={account.address} portraits={account.portraits} />
             <span>
               <bdi>{account.name}</bdi>
               <small>{account.address}</small>
@@ -168,9 +166,11 @@ export function ProfilePage() {
           <p class="selectable" dir="ltr">
             {address}
           </p>
+          <MyPicture />
         </div>
         <SignOut />
       </div>
+      <Me />
       <Status />
       <Accounts />
     </Page>

@@ -1,31 +1,21 @@
-import type { ComponentType } from 'preact';
 import { isConnected, useApp, useSession } from '../context';
 import { t } from '../i18n';
 import { Avatar } from '../kit/avatar';
 import { Badge } from '../kit/controls';
 import { Icon, type IconName } from '../kit/icon';
+import { lazy } from '../kit/lazy';
 import { layout } from '../look';
 import { hrefOf, route, type Section } from '../router';
-import { AccountPage } from './account';
-import { AppearancePage } from './appearance';
-import { ChatsPage, KeyboardPage, PrivacyPage } from './pages';
-import { ProfilePage } from './profile';
 
-const PAGES: Record<Section, ComponentType> = {
-  profile: ProfilePage,
-  appearance: AppearancePage,
-  chats: ChatsPage,
-  privacy: PrivacyPage,
-  account: AccountPage,
-  keyboard: KeyboardPage,
-};
+const all = lazy(async () => (await import('./all')).pages);
 
 const LIST: [Exclude<Section, 'profile'>, IconName][] = [
   ['appearance', 'sun'],
   ['chats', 'chats'],
   ['privacy', 'eye'],
+  ['devices', 'device'],
   ['account', 'lock'],
-  ['keyboard', 'device'],
+  ['keyboard', 'text-size'],
 ];
 
 /** The section on screen: where there is room for two panes, one is always chosen. */
@@ -84,7 +74,14 @@ export function SettingsList() {
 
 export function SettingsPane() {
   const section = currentSection();
+  const pages = all.use();
   if (!section) return null;
-  const Page = PAGES[section];
-  return <Page key={section} />;
+  const Page = pages?.[section];
+  return Page ? <Page key={section} /> : <section class="main" data-coming />;
+}
+
+/** By itself, for the dialog. */
+export function Shortcuts() {
+  const Table = all.use()?.shortcuts;
+  return Table ? <Table /> : null;
 }

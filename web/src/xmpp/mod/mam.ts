@@ -1,5 +1,6 @@
 // The archive on the server (XEP-0313) with paging (XEP-0059).
 import type { Client } from '../client';
+import { StanzaError } from '../errors';
 import { bare } from '../jid';
 import { NS } from '../ns';
 import { type El, x } from '../xml';
@@ -10,6 +11,8 @@ export interface ArchiveQuery {
   /** ms; only messages from then on. */
   start?: number;
   end?: number;
+  /** Only messages with these words (XEP-0431). */
+  words?: string;
   /** Archive id; '' with `before` means the newest page. */
   before?: string;
   after?: string;
@@ -30,9 +33,23 @@ export interface ArchivePage {
 }
 
 const PAGE_TIMEOUT_MS = 60_000;
+/** How long to wait, in ms, before asking once more a server that is too busy just now. */
+const BUSY_PAUSES = [500, 2_000, 8_000];
 
 function field(name: string, value: string | undefined): El | undefined {
   return value === undefined ? undefined : x('field', { var: name }, x('value', {}, value));
+}
+
+export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (const pause of BUSY_PAUSES) {
+    try {
+      return await ask();
+    } catch (e) {
+      if (!(e instanceof StanzaError) || e.type !== 'wait') throw e;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  return ask();
 }
 
 export class Archive {
@@ -47,12 +64,22 @@ export class Archive {
     private readonly own: string,
   ) {}
 
+  /** A server that has too much to do says so (`wait`); taken for an answer, that would leave a hole until the next look. */
   async page(query: ArchiveQuery): Promise<ArchivePage> {
+    return patiently(() => this.ask(query));
+  }
+
+  private async ask(query: ArchiveQuery): Promise<ArchivePage> {
     const queryid = `q${++this.serial}`;
     const results: { id: string; message: IncomingMessage | undefined; time: number | undefined }[] = [];
     this.collecting.set(queryid, results);
     const stamp = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
-    const fields = [field('with', query.with), field('start', stamp(query.start)), field('end', stamp(query.end))];
+    const fields = [
+      field('with', query.with),
+      field('start', stamp(query.start)),
+      field('end', stamp(query.end && Math.ceil(query.end))),
+      field(`{${NS.fulltext}}fulltext`, query.words),
+    ];
     try {
       const fin = await this.client.iq({
         type: 'set',

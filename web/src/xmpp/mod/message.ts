@@ -4,12 +4,28 @@ import { StanzaError } from '../errors';
 import { bare, domainOf } from '../jid';
 import { NS } from '../ns';
 import { type El, x } from '../xml';
+import { type About, correctElement, isTombstone, type ReplyTo, readAbout, readReply, replyElements } from './about';
 import { fileElements, readFile, type SharedFile } from './file';
+import { type LinkPreview, readLink } from './link';
 
 export type ChatState = 'active' | 'composing' | 'paused' | 'inactive' | 'gone';
 export type MarkerKind = 'received' | 'displayed' | 'acknowledged';
 
-export interface IncomingMessage {
+/** What a message shows. */
+export interface Content {
+  body: string | undefined;
+  file: SharedFile | undefined;
+  /** Words that came with the file, without its address. */
+  caption: string;
+  /** The body, if any, only says that one cannot read it. */
+  encrypted: boolean;
+  /** Its author wants no styling (XEP-0393). */
+  unstyled?: boolean;
+  /** What its author says of a link in it (XEP-0511). */
+  link?: LinkPreview;
+}
+
+export interface IncomingMessage extends Content {
   /** How it came: to this session, as a copy of another session's, or out of the archive. */
   via: 'live' | 'carbon' | 'archive';
   type: string;
@@ -26,12 +42,13 @@ export interface IncomingMessage {
   mine: boolean;
   /** The server's time in ms, when it says one. */
   time: number | undefined;
-  body: string | undefined;
-  file: SharedFile | undefined;
-  /** Words that came with the file, without its address. */
-  caption: string;
-  /** The body, if any, only says that one cannot read it. */
-  encrypted: boolean;
+  /** It says something about another message, and nothing else: then it shows nothing of its own. */
+  about: About | undefined;
+  /** In a correction: what that other message shall show. */
+  content: Content | undefined;
+  reply: ReplyTo | undefined;
+  /** In the archive: what stood here was taken back by its author. */
+  tombstone: boolean;
   chatState: ChatState | undefined;
   wantsReceipt: boolean;
   receiptFor: string | undefined;
@@ -43,11 +60,12 @@ export interface IncomingMessage {
 const STATES = new Set(['active', 'composing', 'paused', 'inactive', 'gone']);
 const ENCRYPTED: readonly string[] = [NS.omemoLegacy, NS.omemo2, NS.openpgp];
 
-/** A time stamp of XEP-0082 in ms. */
+/** A time stamp of XEP-0082 in ms; with the fraction of one, where it has that, for several messages may come in one. */
 export function parseStamp(text: string | undefined): number | undefined {
   if (!text || !/^\d{4}-\d\d-\d\dT/.test(text)) return undefined;
   const ms = Date.parse(text);
-  return Number.isNaN(ms) ? undefined : ms;
+  const micros = /\.\d{3}(\d{1,3})/.exec(text)?.[1] ?? '';
+  return Number.isNaN(ms) ? undefined : ms + Number(micros.padEnd(3, '0')) / 1000;
 }
 
 /** The message inside <forwarded/>, and when it was first sent. */
@@ -77,11 +95,20 @@ export function parseMessage(stanza: El, own: string): IncomingMessage | undefin
 export function parseArchived(result: El, own: string): IncomingMessage | undefined {
   const inner = unwrap(result);
   const id = result.attr('id');
-  if (!inner || !id) return undefined;
-  const message = readMessage(inner.message, own, 'archive');
+  return inner && id ? readArchived(inner.message, own, id, inner.time) : undefined;
+}
+
+/** A stanza as the archive has it, under its id there. */
+export function readArchived(
+  stanza: El,
+  own: string,
+  id: string,
+  time: number | undefined,
+): IncomingMessage | undefined {
+  const message = readMessage(stanza, own, 'archive');
   if (message) {
     message.archiveId = id;
-    message.time = inner.time ?? message.time;
+    message.time = time ?? message.time;
   }
   return message;
 }
@@ -99,8 +126,21 @@ function readMessage(el: El, own: string, via: IncomingMessage['via']): Incoming
   const state = el.inNs(NS.chatStates);
   const encrypted = el.elements().some((c) => ENCRYPTED.includes(c.ns)) || el.child('encryption', NS.eme) !== undefined;
   const isError = type === 'error';
-  const body = isError ? undefined : bodyOf(el);
+  const about = isError ? undefined : readAbout(el);
+  const written = isError ? undefined : bodyOf(el);
+  const answer = isError || encrypted ? undefined : readReply(el, written);
+  const body = answer ? answer.body : written;
   const shared = isError || encrypted ? undefined : readFile(el, body);
+  const link = isError || encrypted || shared ? undefined : readLink(el, body);
+  const content: Content = {
+    // A file without words for those who cannot show it still is a message.
+    body: body ?? shared?.file.url,
+    file: shared?.file,
+    caption: shared?.caption ?? '',
+    encrypted: !isError && encrypted,
+    ...(el.child('unstyled', NS.styling) && { unstyled: true }),
+    ...(link && { link }),
+  };
   return {
     via,
     type,
@@ -112,11 +152,11 @@ function readMessage(el: El, own: string, via: IncomingMessage['via']): Incoming
     peer: mine ? to : from,
     mine,
     time: delayOf(el, own),
-    // A file without words for those who cannot show it still is a message.
-    body: body ?? shared?.file.url,
-    file: shared?.file,
-    caption: shared?.caption ?? '',
-    encrypted: !isError && encrypted,
+    ...(about ? NOTHING : content),
+    about,
+    content: about?.kind === 'correct' ? content : undefined,
+    reply: about ? undefined : answer?.reply,
+    tombstone: !isError && !about && via === 'archive' && !body && isTombstone(el),
     chatState: !isError && state && STATES.has(state.name) ? (state.name as ChatState) : undefined,
     wantsReceipt: !isError && el.child('request', NS.receipts) !== undefined,
     receiptFor: isError ? undefined : el.child('received', NS.receipts)?.attr('id'),
@@ -125,6 +165,8 @@ function readMessage(el: El, own: string, via: IncomingMessage['via']): Incoming
     error: isError ? StanzaError.from(el) : undefined,
   };
 }
+
+const NOTHING: Content = { body: undefined, file: undefined, caption: '', encrypted: false };
 
 function markerOf(el: El | undefined): IncomingMessage['marker'] {
   const id = el?.attr('id');
@@ -171,13 +213,19 @@ export interface OutgoingText {
   ask: boolean;
   chatState: boolean;
   file?: SharedFile | undefined;
+  reply?: ReplyTo | undefined;
+  /** The message that this one corrects: its attribute `id`. */
+  corrects?: string | undefined;
 }
 
 export function textMessage(m: OutgoingText): El {
+  const { body, elements } = m.reply ? replyElements(m.reply, m.body) : { body: m.body, elements: [] };
   return x(
     'message',
     { xmlns: NS.client, type: 'chat', to: m.to, id: m.id },
-    x('body', {}, m.body),
+    x('body', {}, body),
+    ...elements,
+    m.corrects !== undefined && correctElement(m.corrects),
     ...(m.file ? fileElements(m.file) : []),
     x('origin-id', { xmlns: NS.sid, id: m.id }),
     m.ask && x('request', { xmlns: NS.receipts }),
@@ -197,11 +245,19 @@ export function receiptMessage(to: string, id: string, forId: string): El {
   );
 }
 
-export function markerMessage(to: string, id: string, kind: MarkerKind, forId: string): El {
+/** `read`: the same for my other devices, by the id of my own archive; the server takes it out (XEP-0490, server assist). */
+export function markerMessage(
+  to: string,
+  id: string,
+  kind: MarkerKind,
+  forId: string,
+  read?: { by: string; id: string },
+): El {
   return x(
     'message',
     { xmlns: NS.client, type: 'chat', to, id },
     x(kind, { xmlns: NS.markers, id: forId }),
+    read && x('displayed', { xmlns: NS.mds }, x('stanza-id', { xmlns: NS.sid, by: read.by, id: read.id })),
     x('origin-id', { xmlns: NS.sid, id }),
     x('store', { xmlns: NS.hints }),
   );

@@ -3,6 +3,7 @@ import { StanzaError } from '../errors';
 import { bare, resourceOf } from '../jid';
 import { NS } from '../ns';
 import { type El, x } from '../xml';
+import { readHash } from './face';
 
 export interface IncomingPresence {
   /** '' is available. */
@@ -14,6 +15,8 @@ export interface IncomingPresence {
   priority: number;
   /** The name they go by (XEP-0172), in requests. */
   nick: string;
+  /** The hash of the picture in their card (XEP-0153), '' for none; undefined: nothing is said of it. */
+  photo?: string;
   error: StanzaError | undefined;
 }
 
@@ -26,6 +29,7 @@ export function parsePresence(el: El, own: string): IncomingPresence | undefined
   const from = bare(full);
   if (!TYPES.has(type) || !from) return undefined;
   const show = el.child('show')?.text().trim() ?? '';
+  const photo = el.child('x', NS.vcardUpdate)?.child('photo')?.text();
   const priority = Number.parseInt(el.child('priority')?.text() ?? '0', 10);
   return {
     type: type as IncomingPresence['type'],
@@ -35,6 +39,7 @@ export function parsePresence(el: El, own: string): IncomingPresence | undefined
     status: el.child('status')?.text() ?? '',
     priority: Number.isNaN(priority) ? 0 : priority,
     nick: el.child('nick', NS.nick)?.text().trim() ?? '',
+    ...(photo !== undefined && { photo: readHash(photo) }),
     error: type === 'error' ? StanzaError.from(el) : undefined,
   };
 }

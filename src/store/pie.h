@@ -1,0 +1,105 @@
+/*
+ * pie.h: accounts as a document that other servers understand (XEP-0227, "portable import/export"; docs/decisions/015-export.md). Written and
+ * read piece by piece: neither an archive of millions nor an account of many nodes is ever held in memory.
+ *
+ *   server-data > host > user > scram-credentials, roster, blocklist, private XML, vCard, requests, prefs, pubsub, archive
+ *
+ * What no specification has a place for (read marks, what waits to be handed over) stands in elements of NS_PIE_CONFAB, which others skip.
+ */
+#ifndef CONFAB_STORE_PIE_H
+#define CONFAB_STORE_PIE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "store/db.h"
+#include "xml/node.h"
+#include "xmpp/jid.h"
+#include "xmpp/sasl.h"
+
+#define NS_PIE STR("urn:xmpp:pie:0")
+#define NS_PIE_SCRAM STR("urn:xmpp:pie:0#scram")
+#define NS_PIE_MAM STR("urn:xmpp:pie:0#mam")
+#define NS_PIE_CONFAB STR("urn:confab:export:0")
+
+/* --- writing (pie_export.c) --- */
+
+struct pie_export;
+
+struct pie_export_options {
+    struct str domain;
+    struct str only;    /* bare address; STR_NONE: all accounts */
+    bool credentials;   /* what proves the password */
+    int64_t generation; /* with `only`: ERR_DENIED if its credentials are others by now; 0: whatever they are */
+};
+
+/* Copies the strings. */
+struct pie_export *pie_export_new(const struct pie_export_options *options);
+void pie_export_free(struct pie_export **export);
+/*
+ * Appends what comes next, whole lines, some hundred KiB or so; *out_more: there is more. Inside a transaction of the
+ * caller's, each time another: what is written while it lasts may be in it. ERR_NOT_FOUND: there is no such account (nothing was appended).
+ */
+int pie_export_next(struct db *db, struct pie_export *export, struct buf *out, bool *out_more);
+uint64_t pie_export_users(const struct pie_export *export);
+
+/* --- reading (pie_read.c) --- */
+
+enum pie_event_kind { PIE_OPEN, PIE_ELEMENT, PIE_CLOSE };
+
+struct pie_event {
+    enum pie_event_kind kind;
+    const struct xml_node *el; /* PIE_OPEN, PIE_CLOSE: the opening tag, without what is inside */
+    const struct scram_keys
+        *keys; /* of a user whose password stands there: SHA-1's, SHA-256's; NULL. The caller's to add */
+};
+
+struct pie_reader;
+
+/* Touches only that file and what it includes. On failure *out_why says why. */
+int pie_reader_open(const char *path, struct pie_reader **out, struct buf *out_why);
+void pie_reader_free(struct pie_reader **reader);
+/* 1: an event, in the arena; 0: the document is over; or an error, and pie_reader_why. */
+int pie_read(struct pie_reader *reader, struct arena *arena, struct pie_event *out);
+struct str pie_reader_why(const struct pie_reader *reader);
+uint64_t pie_reader_bytes(const struct pie_reader *reader);
+
+/* --- putting it in place (pie_import.c) --- */
+
+struct pie_rules {
+    struct str domain; /* of this server: what is of others is passed over */
+    const uint8_t *id_key;
+    unsigned (*flags)(const struct xml_node *message); /* of its row in an archive (store/archive.h) */
+};
+
+struct pie_counts {
+    uint64_t users, existing, messages, repeated, unknown, refused, keyless;
+};
+
+/* How far an import is, between two transactions; zeroed at the beginning. By value. */
+struct pie_state {
+    struct pie_counts counts;
+    bool in_host, in_user, is_again; /* is_again: of this account an import had begun before */
+    bool has_place;
+    int64_t account, started_us, now_us;
+    int64_t last;      /* sequence given to a message of the archive */
+    int64_t last_owed; /* and to one that is to be handed over */
+    int64_t place;     /* of what has been handed over */
+    int64_t node;      /* whose items come; 0: none */
+    struct scram_keys sha1, sha256;
+    uint16_t bare_len;
+    char bare[2 * JID_PART_MAX + 2];
+};
+
+/*
+ * One event. An account that exists is passed over, whole, unless its own import was cut off: then that goes on. Until its end an account has no
+ * credentials. PIE_CLOSE of a user says (*out_done) that the account is complete: state->bare. Writer; idempotent for the same document.
+ * ERR_* of the database alone: what the document says wrongly is counted and left out.
+ */
+int pie_apply(struct db *db, const struct pie_rules *rules, struct arena *arena, const struct pie_event *event,
+              struct pie_state *state, bool *out_done);
+
+/* One element inside a user, by its name; *out_known: false when it means nothing to us (pie_parts.c). */
+int pie_part(struct db *db, const struct pie_rules *rules, struct arena *arena, const struct xml_node *el,
+             struct pie_state *state, bool *out_known);
+
+#endif
