@@ -39,7 +39,9 @@ test('a pinned message is in sight on my devices, leads back to itself, and goes
   await pinned(desk, 'third stone').waitFor();
   await pinned(phone, 'third stone').waitFor();
   await phone.page.locator('.pin-go').click();
-  await expect.poll(() => phone.page.evaluate(() => document.activeElement?.textContent ?? '')).toContain('third stone');
+  await expect
+    .poll(() => phone.page.evaluate(() => document.activeElement?.textContent ?? ''))
+    .toContain('third stone');
 
   // In a tunnel: shown at once, told when there is a connection again.
   desk.link.breakDown();

@@ -35,10 +35,13 @@ export function useSite(): Site {
     await browser?.close();
     await server?.close();
   });
-  afterEach(async () => {
+  afterEach(async ({ task }) => {
+    const failed = task.result?.state === 'fail';
+    const seen = failed ? await Promise.all(open.map(lookOf)) : [];
     for (const page of open.splice(0)) await page.context().close();
     // A refused script or style, an exception: every one is a failure, whatever else the test looked at.
     expect(errors.splice(0)).toEqual([]);
+    if (failed) throw new Error(`What was to be seen: ${seen.join(' | ')}`);
   });
   return {
     get url() {
@@ -62,6 +65,17 @@ export function useSite(): Site {
       return page;
     },
   };
+}
+
+/** A page in a few words, for who reads of a failed test and cannot look at it. */
+async function lookOf(page: Page): Promise<string> {
+  const look = () => {
+    const brief = (it: Element | null) => it?.outerHTML.replace(/\s+/g, ' ').slice(0, 160);
+    const over = [...document.querySelectorAll('dialog, .menu, .toast, .cbar, .thumb, [data-coming]')].map(brief);
+    const last = document.querySelector('.log')?.textContent?.slice(-160);
+    return JSON.stringify({ at: location.hash, focus: brief(document.activeElement), over, last });
+  };
+  return Promise.race([page.evaluate(look), new Promise<string>((done) => setTimeout(done, 5000, 'no answer'))]);
 }
 
 /** What axe has to say of the page, or of a part of it once that is there. There are no frames here, so it needs no page of its own. */

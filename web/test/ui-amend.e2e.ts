@@ -15,7 +15,11 @@ async function show(chat: string, size: Size = 'desktop', theme: 'light' | 'dark
   return page;
 }
 
-const menu = (at: Locator) => at.click({ button: 'right' });
+/** Nothing moves any more when it is asked for. */
+async function menu(at: Locator): Promise<void> {
+  await still(at.page());
+  await at.click({ button: 'right' });
+}
 const item = (page: Page, name: RegExp) => page.getByRole('menuitem', { name });
 const items = (page: Page) => page.locator('.menu-item .menu-label').allTextContents();
 

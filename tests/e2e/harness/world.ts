@@ -94,13 +94,23 @@ export class World {
     return [await this.enter(a, seat), await this.enter(b, seat)];
   }
 
-  /** What everybody saw when a test failed. */
-  async photograph(test: string): Promise<void> {
+  /** What everybody saw when a test failed: as pictures, and in a few words for who has only the report. */
+  async photograph(test: string): Promise<string> {
     mkdirSync(PICTURES, { recursive: true });
+    const words = [];
     for (const { page, name } of this.people) {
       const file = join(PICTURES, `${test}-${name}`.replace(/[^a-z0-9]+/gi, '-').slice(0, 90));
-      await page.screenshot({ path: `${file}.png` }).catch(() => {});
+      await page.screenshot({ path: `${file}.png`, timeout: 10_000 }).catch(() => {});
+      const look = () => {
+        const brief = (it: Element | null) => it?.outerHTML.replace(/\s+/g, ' ').slice(0, 120);
+        const over = [...document.querySelectorAll('dialog, .menu, .toast, .cbar, .notice')].map(brief);
+        const last = document.querySelector('.log')?.textContent?.slice(-120);
+        return JSON.stringify({ at: location.hash, focus: brief(document.activeElement), over, last });
+      };
+      const silent = new Promise<string>((done) => setTimeout(done, 5000, 'no answer'));
+      words.push(`${name}: ${await Promise.race([page.evaluate(look).catch(String), silent])}`);
     }
+    return words.join(' | ');
   }
 
   async clear(): Promise<void> {
@@ -113,10 +123,11 @@ export function useWorld(config: Config = {}): World {
   const world = new World();
   beforeAll(() => world.begin(config));
   afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') await world.photograph(task.name);
+    const seen = task.result?.state === 'fail' ? await world.photograph(task.name) : undefined;
     await world.clear();
     world.server.checkAlive();
     expect(world.complaints.splice(0)).toEqual([]);
+    if (seen) throw new Error(`What was to be seen: ${seen}`);
   });
   afterAll(() => world.end());
   return world;

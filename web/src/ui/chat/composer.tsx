@@ -170,9 +170,10 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
     }
   });
 
-  // Chosen in the menu: the field takes it.
+  // Chosen in the menu: the field takes it, in the moment in which the bar appears. (An effect of a signal would come a
+  // frame later, and a key pressed meanwhile would go elsewhere.)
   const before = useRef<Intent | undefined>(intent.peek());
-  useSignalEffect(() => {
+  useLayoutEffect(() => {
     const now = intent.value;
     const was = before.current;
     if (now === was) return;
@@ -182,11 +183,11 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
       fill(now.message.body);
     } else if (was?.kind === 'edit') fill(kept.current);
     if (!now) return;
-    // At once, so that the next key is already for it; and again when the sheet of a phone has gone and given its focus back.
+    // And again when the sheet of a phone has gone and given its focus back.
     const focus = () => field.current?.focus({ preventScroll: true });
     focus();
     requestAnimationFrame(focus);
-  });
+  }, [intent.value]);
   const leave = () => {
     intent.value = undefined;
     session.setTyping(chat.address, false);
