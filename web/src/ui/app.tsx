@@ -1,7 +1,7 @@
 // The root of all views. It is given the store (the real one, or a made-up one in the tests) and knows nothing else.
 import { effect } from '@preact/signals';
 import { render } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { App } from '../store/model';
 import { startAlerts } from './alerts';
 import { AppContext, SessionContext } from './context';
@@ -42,7 +42,7 @@ function Root({ app }: { app: App }) {
     }
     before.current = address;
   }
-  useEffect(() => startShortcuts(() => app.session.peek()), [app]);
+  useLayoutEffect(() => startShortcuts(() => app.session.peek()), [app]);
   return (
     <AppContext.Provider value={app}>
       {session ? (

@@ -1,5 +1,5 @@
 // In place of the chat's header while messages are selected: how many, and what can be done with them.
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Chat, Message, Timeline } from '../../store/model';
 import { chatName, useSession } from '../context';
 import { t } from '../i18n';
@@ -24,7 +24,7 @@ function useKeys(run: { copy(): void; remove(): void }): void {
   // A key may come between a drawing and its effects: it is about what is drawn.
   const now = useRef(run);
   now.current = run;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.isComposing || menuIsOpen() || document.querySelector('dialog[open]')) return;
       const writing = (event.target as Element).closest('input, textarea');

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Address, Chat, Contact } from '../../store/model';
 import { chatName, isConnected, presenceText, useContact, useSession } from '../context';
 import { t, tn } from '../i18n';
@@ -259,7 +259,7 @@ export function Details({ chat }: { chat: Chat }) {
   const { availability, text } = chat.presence.value;
   const known = isConnected(session) && !self;
   // Where it covers the chat, the focus comes along and goes back when it closes.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (layout.peek() === 'full') return;
     const before = document.activeElement;
     pane.current?.querySelector<HTMLElement>('.ib')?.focus({ preventScroll: true });

@@ -1,5 +1,5 @@
 // The emoji picker over the composer: search, groups, a grid that arrows walk through.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Key, t } from '../i18n';
 import { Icon } from '../kit/icon';
 import { touch } from '../look';
@@ -69,7 +69,7 @@ export function EmojiPicker({ pick, close }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const table = emojiTable.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     void loadEmoji();
     // On a phone the keyboard would cover what one came to look at.
     if (!touch.matches) field.current?.focus();

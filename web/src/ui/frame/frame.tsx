@@ -1,6 +1,6 @@
 // One, two or three panes: css/frame.css decides by the width of the shell, `data-view` says which one a phone shows.
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { AmendDialogs } from '../chat/amend-dialogs';
 import { ChatPane } from '../chat/chat';
 import { Banner, NetLine } from '../chat/connection';
@@ -40,7 +40,7 @@ function viewOf(): 'list' | 'main' | 'details' {
 function usePaneFocus(view: string): void {
   const last = useRef(view);
   const chat = useRef(route.value.chat);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const from = last.current;
     last.current = view;
     const came = chat.current;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Failure } from '../../store/model';
 import { useApp } from '../context';
 import { t } from '../i18n';
@@ -43,7 +43,7 @@ function Form({ mode, change }: { mode: Mode; change(to: Mode): void }) {
   const [busy, setBusy] = useState(false);
   const addressField = useRef<HTMLInputElement>(null);
   const passwordField = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (matchMedia('(pointer: fine)').matches) addressField.current?.focus();
   }, [mode]);
 

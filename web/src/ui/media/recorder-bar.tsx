@@ -1,6 +1,6 @@
 // In place of the composer's line while one speaks: discard, how long and how loud, listen, send.
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { OutgoingFile } from '../../store/model';
 import { t } from '../i18n';
 import { IconButton } from '../kit/controls';
@@ -128,7 +128,7 @@ export function RecorderBar({ hold, send, close }: Props) {
     };
   }, []);
   const { state: held, x } = hold.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (held === 'send') void finish();
     else if (held === 'cancel') discard();
     else if (held === 'locked') root.current?.querySelector<HTMLElement>('.send')?.focus({ preventScroll: true });

@@ -60,7 +60,7 @@ export function Zoomable({ zoom, step, close, ...still }: ZoomProps & StillProps
     const box = stage.current!.getBoundingClientRect();
     return { x: event.clientX - box.left - box.width / 2, y: event.clientY - box.top - box.height / 2 };
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Not by a property: a wheel listener that may stop the page has to say so.
     const onWheel = (event: WheelEvent) => {
       event.preventDefault();
@@ -236,7 +236,7 @@ export function Viewer({ first }: { first: Message }) {
   // Of the whole window: a click on the picture leaves the focus nowhere.
   const keys = useRef(onKeyDown);
   keys.current = onKeyDown;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const listener = (event: KeyboardEvent) => keys.current(event);
     addEventListener('keydown', listener);
     return () => removeEventListener('keydown', listener);

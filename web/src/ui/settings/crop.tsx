@@ -82,7 +82,7 @@ export function Crop({ file, close }: Props) {
     event.preventDefault();
     put(zoomed(now.current, Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), at(event)));
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Not by a property: a wheel listener that may stop the page has to say so.
     const listener = (event: WheelEvent) => wheel.current(event);
     const box = stage.current;
