@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import type { ChatRow } from '../src/db/schema';
+import { type ChatRow, openAccountDb } from '../src/db/schema';
 import { readDraft, takeDraft, writeDraft } from '../src/store/drafts';
+import { MIRRORED, Mirror, setItem } from '../src/store/mirror';
+import type { Client } from '../src/xmpp/client';
+import { StanzaError } from '../src/xmpp/errors';
 import { parsePepEvent } from '../src/xmpp/mod/pep';
-import { parse } from '../src/xmpp/xml';
+import { NS } from '../src/xmpp/ns';
+import { type El, parse, x } from '../src/xmpp/xml';
+import { FakeBrowser, until } from './fake-env';
+import { FakeServer } from './fake-server';
 
 describe('a draft', () => {
   const chat = (draft: string) => ({ draft }) as ChatRow;
@@ -48,5 +54,56 @@ describe('news of a node', () => {
     expect(event('<items/>')).toBeUndefined();
     expect(event("<items node='n'/>", "type='error' from='a@b'")).toBeUndefined();
     expect(parsePepEvent(parse("<message xmlns='jabber:client'><body>x</body></message>"))).toBeUndefined();
+  });
+});
+
+describe('at the beginning of a session', () => {
+  /** What the server is asked and has not answered yet, by node. */
+  const open = async () => {
+    new FakeBrowser(new FakeServer({}));
+    const db = await openAccountDb('mirror@example.org');
+    const asked = new Map<string, { answer(ids: string[]): void; refuse(): void }>();
+    const told: string[] = [];
+    const client = {
+      online: true,
+      iq: ({ type, payload }: { type: string; payload: El }) =>
+        new Promise<El>((resolve, reject) => {
+          const child = payload.child(type === 'get' ? 'items' : 'publish')!;
+          const node = child.attr('node')!;
+          if (type === 'set') {
+            told.push(`${node} ${child.child('item')?.attr('id')}`);
+            return resolve(x('iq', {}));
+          }
+          asked.set(node, {
+            answer: (ids) => {
+              const list = ids.map((id) => x('item', { id }, x('it', { xmlns: 'u' })));
+              resolve(x('pubsub', { xmlns: NS.pubsub }, x('items', { node }, ...list)));
+            },
+            refuse: () => reject(new StanzaError('internal-server-error', 'wait', '')),
+          });
+        }),
+    } as unknown as Client;
+    const report = (e: unknown) => {
+      throw e;
+    };
+    const mirror = new Mirror({ db, own: 'mia@x', client, emit: () => {}, onItem: async () => {}, report });
+    return { db, mirror, asked, told };
+  };
+
+  test('all nodes are asked for at once; one that is refused holds up neither the others nor what is to be told', async () => {
+    const { db, mirror, asked, told } = await open();
+    await setItem(db, NS.chats, 'changed here', '<it xmlns="u"/>');
+    await db.put('mirror', { node: NS.pins, id: 'gone', xml: '<it xmlns="u"/>' });
+    await db.put('mirror', { node: NS.drafts, id: 'stays', xml: '<it xmlns="u"/>' });
+    mirror.online();
+    await until(() => asked.size === MIRRORED.length);
+    expect([...asked.keys()].sort()).toEqual([...MIRRORED].sort());
+    asked.get(NS.drafts)!.refuse();
+    asked.get(NS.pins)!.answer(['new']);
+    asked.get(NS.chats)!.answer([]);
+    await mirror.idle();
+    expect(told).toEqual([`${NS.chats} changed here`]);
+    expect((await db.getAllKeys('mirror')).map(([, id]) => id).sort()).toEqual(['changed here', 'new', 'stays']);
+    db.close();
   });
 });

@@ -3,7 +3,7 @@
 import type { AccountDb, MirrorRow } from '../db/schema';
 import type { Client } from '../xmpp/client';
 import { DisconnectedError, StanzaError, TimeoutError } from '../xmpp/errors';
-import { items, type PepEvent, PRIVATE, publish, retract } from '../xmpp/mod/pep';
+import { items, type PepEvent, type PepItem, PRIVATE, publish, retract } from '../xmpp/mod/pep';
 import { NS } from '../xmpp/ns';
 import { type El, parse, write } from '../xmpp/xml';
 import type { Change } from './changes';
@@ -60,7 +60,12 @@ export class Mirror {
   online(): void {
     this.deaf = false;
     void this.enqueue(async () => {
-      for (const node of MIRRORED) await this.fetch(node);
+      // Asked for together: one round trip. A node that the server cannot give stays here as it is, and holds up no other.
+      const answers = await Promise.allSettled(MIRRORED.map((node) => items(this.options.client, node)));
+      for (const [i, answer] of answers.entries()) {
+        if (answer.status === 'fulfilled') await this.catchUp(MIRRORED[i]!, answer.value);
+        else if (!(answer.reason instanceof StanzaError)) throw answer.reason;
+      }
       await this.flush();
     });
   }
@@ -102,8 +107,8 @@ export class Mirror {
 
   // --- from the server ---
 
-  private async fetch(node: string): Promise<void> {
-    const list = await items(this.options.client, node);
+  /** All that the server has in a node: what is not among it has gone. */
+  private async catchUp(node: string, list: PepItem[]): Promise<void> {
     const there = new Set(list.map((it) => it.id));
     const known = await this.options.db.getAllKeys('mirror', nodeRange(node));
     await this.keep({
