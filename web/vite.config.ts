@@ -28,7 +28,7 @@ function shell(): Plugin {
 
 // Parts of the start that later parts need, too. Left alone each would be a file of its own, and many small ones are larger together.
 const BASE =
-  /node_modules.*preact|src\/ui\/(kit\/(avatar|controls|dialog|hue|icons?|marks|toast)|media\/(kinds|source|state|file-card|voice|ring|over)|i18n|context|time|look)\.|src\/lang|src\/xmpp\/(ns|xml|errors)\./;
+  /node_modules.*preact|src\/ui\/(kit\/(avatar|controls|dialog|hue|icons?|marks|toast)|media\/(kinds|source|state|file-card|voice|ring|over)|i18n|context|time|look)\.|src\/lang\/en\.json|src\/xmpp\/(ns|xml|errors)\./;
 
 // The app is served by confabd under a strict Content-Security-Policy: nothing inline, everything
 // from the own origin, names in assets/ hashed so that they can be cached for ever.

@@ -1,20 +1,26 @@
-// Every word on a screen comes from lang/<language>.json through t(). Plurals: `key_one`, `key_other` (and what
+// Every word on a screen comes from lang/<language>.json through t(); those of views that are fetched when first shown
+// from lang/<language>-later.json, through i18n-later.ts. Plurals: `key_one`, `key_other` (and what
 // else the language has), chosen by the parameter `n`. Parameters are text, so nothing here can become markup.
 import type { ComponentChildren } from 'preact';
 import en from '../lang/en.json';
 
-type Strip<K extends string> = K extends `${infer B}_one` ? B : K extends `${infer B}_other` ? B : K;
+/** Of a key in a file, what t() is called with. */
+export type Strip<K extends string> = K extends `${infer B}_one` ? B : K extends `${infer B}_other` ? B : K;
 export type Key = Strip<keyof typeof en>;
 type Params = Record<string, string | number>;
 
 let words: Record<string, string> = en;
+/** More of them, of a part that has been fetched. */
+export function addWords(table: Record<string, string>): void {
+  words = { ...table, ...words };
+}
 export let language = 'en';
 let plurals = new Intl.PluralRules(language);
 
 /** For another language file of the same shape; views have to be drawn anew after it. */
 export function useLanguage(tag: string, table: Record<string, string>): void {
   language = tag;
-  words = { ...en, ...table };
+  words = { ...words, ...table };
   plurals = new Intl.PluralRules(tag);
   document.documentElement.lang = tag;
   document.documentElement.dir = /^(ar|fa|he|ur)\b/.test(tag) ? 'rtl' : 'ltr';

@@ -1,7 +1,7 @@
 // The dialogs themselves (amend-dialogs.tsx). Fetched when one is asked for.
 import type { Message } from '../../store/model';
 import { useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Button } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { toast } from '../kit/toast';

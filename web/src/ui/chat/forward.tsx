@@ -3,7 +3,7 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Address } from '../../store/model';
 import { chatName, useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Avatar } from '../kit/avatar';
 import { Button } from '../kit/controls';
 import { Dialog } from '../kit/dialog';

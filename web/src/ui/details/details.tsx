@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Address, Chat, Contact } from '../../store/model';
 import { chatName, isConnected, presenceText, useContact, useSession } from '../context';
-import { t, tn } from '../i18n';
+import { t, tn } from '../i18n-later';
 import { Avatar } from '../kit/avatar';
 import { Button, Field, IconButton } from '../kit/controls';
 import { Dialog } from '../kit/dialog';

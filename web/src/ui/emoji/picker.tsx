@@ -1,6 +1,6 @@
 // The emoji picker over the composer: search, groups, a grid that arrows walk through.
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Key, t } from '../i18n';
+import { type Key, t } from '../i18n-later';
 import { Icon } from '../kit/icon';
 import { touch } from '../look';
 import { type Emoji, emojiTable, findEmoji, type Group, loadEmoji, recentEmoji, usedEmoji } from './table';

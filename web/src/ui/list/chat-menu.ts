@@ -1,7 +1,7 @@
 // What can be done with a whole chat, from its row and from its details: pin, mute, archive.
 import type { Chat, Session } from '../../store/model';
 import { chatName } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { type Item, showMenu } from '../kit/menu';
 import { toast } from '../kit/toast';
 import { brief } from '../time';

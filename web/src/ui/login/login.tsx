@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Failure } from '../../store/model';
 import { useApp } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Avatar } from '../kit/avatar';
 import { Badge, Button, Field } from '../kit/controls';
 import { Icon, Logo } from '../kit/icon';

@@ -1,5 +1,5 @@
 // Beside the form, where there is room: what one is about to get, drawn with the product's own bubbles.
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Icon } from '../kit/icon';
 import { MarkSign } from '../kit/marks';
 

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Chat, Message } from '../../store/model';
 import { findLinks } from '../chat/links';
 import { useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Button } from '../kit/controls';
 import { Icon } from '../kit/icon';
 import { full } from '../time';

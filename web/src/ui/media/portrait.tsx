@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { usePicture } from '../kit/avatar';
 import { IconButton } from '../kit/controls';
 import { Dialog } from '../kit/dialog';

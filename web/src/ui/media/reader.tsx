@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Message } from '../../store/model';
 import { useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Button } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { saveFile } from './file-card';

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { OutgoingFile } from '../../store/model';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { IconButton } from '../kit/controls';
 import { toast } from '../kit/toast';
 import { duration } from './kinds';

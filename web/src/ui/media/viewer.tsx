@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Message } from '../../store/model';
 import { chatName, useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { IconButton } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';

@@ -2,7 +2,7 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Failure } from '../../store/model';
 import { useApp, useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Button, Field } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { toast } from '../kit/toast';

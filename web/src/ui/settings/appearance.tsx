@@ -1,6 +1,6 @@
 import type { Settings } from '../../store/model';
 import { useApp } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Group, Page } from './parts';
 
 const THEMES: readonly Settings['theme'][] = ['system', 'light', 'dark'];

@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { sha1 } from '../../store/picture-kind';
 import { useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Button } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';

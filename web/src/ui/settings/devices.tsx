@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Device, Failure } from '../../store/model';
 import { useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Button } from '../kit/controls';
 import { Icon } from '../kit/icon';
 import { toast } from '../kit/toast';

@@ -2,7 +2,7 @@
 import type { FunctionComponent } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { isConnected, useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Button, Field } from '../kit/controls';
 import { Icon } from '../kit/icon';
 import { toast } from '../kit/toast';

@@ -2,7 +2,7 @@
 
 import { playSound } from '../alerts';
 import { useApp, useSession } from '../context';
-import { COMMAND, type Key, t } from '../i18n';
+import { COMMAND, type Key, t } from '../i18n-later';
 import { Avatar } from '../kit/avatar';
 import { Button, SwitchRow } from '../kit/controls';
 import { setBlocked } from '../people/pending';

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import { BackSign } from '../chat/header';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Icon } from '../kit/icon';
 import { back, hrefOf } from '../router';
 

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { useApp, useSession } from '../context';
-import { t } from '../i18n';
+import { t } from '../i18n-later';
 import { Avatar } from '../kit/avatar';
 import { Badge, Button } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
