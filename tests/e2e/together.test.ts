@@ -3,27 +3,10 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { png } from '../../web/test/png.ts';
-import type { Account } from '../proto/harness/login.ts';
 import type { Person } from './harness/person.ts';
 import { useWorld } from './harness/world.ts';
 
 const world = useWorld();
-
-/** One's phone, one's PC, and a friend; all at their chat. */
-async function three(): Promise<{ phone: Person; pc: Person; noah: Person; a: Account; b: Account }> {
-  const [a, b] = await world.accounts('mia', 'noah');
-  await world.befriend(a, b);
-  const phone = await world.enter(a, { size: 'phone' });
-  const pc = await world.enter(a);
-  const noah = await world.enter(b);
-  for (const device of [phone, pc]) {
-    await device.go('People');
-    await device.chatWith(b.name);
-  }
-  await noah.go('People');
-  await noah.chatWith(a.name);
-  return { phone, pc, noah, a, b };
-}
 
 /** What the log says, from top to bottom: days, texts, files and how many pictures of them are drawn, marks, why it failed. */
 const logOf = ({ page }: Person) =>
@@ -84,7 +67,7 @@ const show = (page: Page, visible: boolean) =>
   }, visible);
 
 test('what is sent, delivered, read and answered on one device is so on the other', async () => {
-  const { phone, pc, noah, a, b } = await three();
+  const { phone, pc, noah, a, b } = await world.three();
   await phone.say('from the phone');
   await pc.sees('from the phone');
   await pc.say('from the PC');
@@ -135,7 +118,7 @@ test('what is sent, delivered, read and answered on one device is so on the othe
 });
 
 test('what is read on one device is read on the other; so is what waits in the composer', async () => {
-  const { phone, pc, noah } = await three();
+  const { phone, pc, noah } = await world.three();
   for (const device of [phone, pc]) await device.page.goto(`${device.link.url}#/`);
   for (const text of ['one', 'two', 'three']) await noah.say(text);
   for (const device of [phone, pc]) await device.titled(/^\(3\)/);
@@ -181,7 +164,7 @@ test('what is read on one device is read on the other; so is what waits in the c
 });
 
 test('a message that failed on one device failed on the other, and can be sent again from there', async () => {
-  const { phone, pc, noah, a } = await three();
+  const { phone, pc, noah, a } = await world.three();
   await noah.button(new RegExp(`^Block ${a.name}`)).click();
   await phone.say('are you angry?');
   for (const device of [phone, pc]) await device.mark('are you angry?', 'failed');
@@ -220,7 +203,7 @@ test('a message that failed on one device failed on the other, and can be sent a
 });
 
 test('notes to oneself and files are the same on both, also on one that was away', async () => {
-  const { phone, pc, noah, a, b } = await three();
+  const { phone, pc, noah, a, b } = await world.three();
   const notes = (device: Person) => device.page.goto(`${device.link.url}#/chat/${a.jid}`);
   const chat = (device: Person) => device.page.goto(`${device.link.url}#/chat/${b.jid}`);
   for (const device of [phone, pc]) await notes(device);
@@ -259,7 +242,7 @@ test('notes to oneself and files are the same on both, also on one that was away
 });
 
 test('contacts, names and blocks are the same on both', async () => {
-  const { phone, pc, noah } = await three();
+  const { phone, pc, noah } = await world.three();
   const [c] = await world.accounts('zoe');
   const zoe = await world.enter(c);
   await noah.say('hello');
@@ -316,7 +299,7 @@ test('contacts, names and blocks are the same on both', async () => {
 });
 
 test('the devices are the same on both, and one that is signed out is gone from both', async () => {
-  const { phone, pc, a } = await three();
+  const { phone, pc, a } = await world.three();
   const third = await world.enter(a, { size: 'tablet' });
   for (const device of [phone, pc]) await device.page.goto(`${device.link.url}#/settings/devices`);
   const ids = async (device: Person) =>
@@ -343,7 +326,7 @@ test('the devices are the same on both, and one that is signed out is gone from 
 });
 
 test('a device that nobody looks at says so, and is woken by words alone', async () => {
-  const { phone, pc, noah } = await three();
+  const { phone, pc, noah } = await world.three();
   const sent: string[] = [];
   const got: string[] = [];
   phone.page.on('websocket', (socket) => {

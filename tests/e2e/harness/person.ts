@@ -139,6 +139,12 @@ export class Person {
     return this.page.locator('.msg', { has: this.page.locator('.text', { hasText: text }) });
   }
 
+  /** Chooses from the menu of the last message with these words. */
+  async choose(text: string, item: string | RegExp): Promise<void> {
+    await this.message(text).last().locator('.text').last().click({ button: 'right' });
+    await this.page.getByRole('menuitem', { name: item, exact: typeof item === 'string' }).click();
+  }
+
   async sees(text: string): Promise<void> {
     await this.message(text).last().waitFor();
   }

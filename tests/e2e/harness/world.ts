@@ -94,6 +94,24 @@ export class World {
     return [await this.enter(a, seat), await this.enter(b, seat)];
   }
 
+  /** Mia at her PC and her phone, and Noah; all at their chat. */
+  async three(): Promise<{ pc: Person; phone: Person; noah: Person; a: Account; b: Account }> {
+    const [a, b] = await this.accounts('mia', 'noah');
+    await this.befriend(a, b);
+    const pc = await this.enter(a);
+    const phone = await this.enter(a, { size: 'phone' });
+    const noah = await this.enter(b);
+    for (const [who, other] of [
+      [pc, b],
+      [phone, b],
+      [noah, a],
+    ] as const) {
+      await who.go('People');
+      await who.chatWith(other.name);
+    }
+    return { pc, phone, noah, a, b };
+  }
+
   /** What everybody saw when a test failed: as pictures, and in a few words for who has only the report. */
   async photograph(test: string): Promise<string> {
     mkdirSync(PICTURES, { recursive: true });

@@ -1,14 +1,13 @@
-// Where to send messages on: chats and people by a few letters, as many as one likes. The focus stays in the search field,
-// whose keys walk the list (a combobox with a list box of several choices).
+// Where to send messages on: chats and people by a few letters, as many as one likes.
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Address } from '../../store/model';
 import { chatName, useSession } from '../context';
 import { t } from '../i18n-later';
-import { Avatar } from '../kit/avatar';
 import { Button } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';
 import { toast } from '../kit/toast';
+import { ChatOption, ChooserField, stepped } from '../list/chooser';
 import { findChats } from '../list/find-chats';
 import { wordsOf } from '../media/kinds';
 import { go } from '../router';
@@ -17,41 +16,6 @@ import { type Forwarding, forwarding } from './forward-state';
 /** More at once is not sending on but copying an archive. */
 const MESSAGES_MOST = 100;
 const CHATS_MOST = 20;
-
-interface OptionProps {
-  address: Address;
-  id: string;
-  current: boolean;
-  chosen: boolean;
-  point(): void;
-  pick(): void;
-}
-
-function Option({ address, id, current, chosen, point, pick }: OptionProps) {
-  const chat = useSession().chat(address);
-  const self = chat.kind === 'self';
-  return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are handled by the field that owns the list.
-    // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field (aria-activedescendant).
-    <div
-      id={id}
-      role="option"
-      aria-selected={chosen}
-      class={`menu-item ${current ? 'cur' : ''}`}
-      onPointerMove={point}
-      onClick={pick}
-    >
-      <Avatar name={chatName(chat)} address={address} icon={self ? 'edit' : undefined} />
-      <span class="switch-who">
-        <bdi class="clip">{chatName(chat)}</bdi>
-        <small class="clip" dir="auto">
-          {self ? t('notes.hint') : address}
-        </small>
-      </span>
-      <span class={`tick ${chosen ? 'on' : ''}`}>{chosen && <Icon name="check" />}</span>
-    </div>
-  );
-}
 
 /** What goes, in one line. */
 function Preview({ messages }: Pick<Forwarding, 'messages'>) {
@@ -104,61 +68,40 @@ function Body({ messages, done, close }: Forwarding & { close(): void }) {
       () => toast(t('forward.failed'), { bad: true }),
     );
   };
-  const move = (to: number) => {
-    const next = (to + found.length) % Math.max(1, found.length);
-    setAt(next);
-    list.current?.querySelector(`#forward-${next}`)?.scrollIntoView({ block: 'nearest' });
-  };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.isComposing) return;
-    if (event.key === 'ArrowDown') move(at + 1);
-    else if (event.key === 'ArrowUp') move(at - 1);
-    else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) send();
-    else if (event.key === 'Enter') pick(at);
-    else return;
-    event.preventDefault();
-  };
+  const move = (by: 1 | -1) => setAt(stepped(list.current, at, by, found.length));
+  const mark = (address: Address) => chosen.includes(address) && <Icon name="check" />;
   return (
     <>
       <Preview messages={messages} />
-      <div class="search switch-search">
-        <Icon name="search" />
-        <input
-          type="text"
-          role="combobox"
-          data-first
-          aria-label={t('forward.search')}
-          aria-expanded="true"
-          aria-controls="forward-list"
-          aria-activedescendant={found.length > 0 ? `forward-${at}` : undefined}
-          aria-autocomplete="list"
-          placeholder={t('forward.search')}
-          autoComplete="off"
-          spellcheck={false}
-          dir={query ? 'auto' : undefined}
-          value={query}
-          onInput={(event) => {
-            setQuery(event.currentTarget.value);
-            setAt(0);
-          }}
-          onKeyDown={onKeyDown}
-        />
-      </div>
+      <ChooserField
+        label={t('forward.search')}
+        placeholder={t('forward.search')}
+        list="forward"
+        at={found.length > 0 ? at : undefined}
+        query={query}
+        search={(text) => {
+          setQuery(text);
+          setAt(0);
+        }}
+        move={move}
+        enter={(command) => (command ? send() : pick(at))}
+      />
       <div
         class="switch-list"
-        id="forward-list"
+        id="forward"
         role="listbox"
         aria-multiselectable="true"
         aria-label={t('switcher.results')}
         ref={list}
       >
         {found.map((address, i) => (
-          <Option
+          <ChatOption
             key={address}
             address={address}
             id={`forward-${i}`}
             current={i === at}
-            chosen={chosen.includes(address)}
+            selected={chosen.includes(address)}
+            end={<span class={`tick ${chosen.includes(address) ? 'on' : ''}`}>{mark(address)}</span>}
             point={() => setAt(i)}
             pick={() => pick(i)}
           />

@@ -1,15 +1,15 @@
-// Ctrl+K, and "New chat": find a chat or a person by a few letters and go there. A combobox with a list box.
+// Ctrl+K, and "New chat": find a chat or a person by a few letters and go there.
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Address } from '../../store/model';
-import { chatName, isConnected, presenceText, useSession } from '../context';
+import { isConnected, presenceText, useSession } from '../context';
 import { t } from '../i18n';
-import { Avatar } from '../kit/avatar';
 import { Badge } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';
 import { touch } from '../look';
 import { addContact } from '../people/add-contact';
 import { go } from '../router';
+import { ChatOption, ChooserField, stepped } from './chooser';
 import { findChats } from './find-chats';
 import { switcherOpen } from './switcher-state';
 
@@ -21,37 +21,21 @@ interface OptionProps {
   pick(): void;
 }
 
-function Option({ address, id, chosen, point, pick }: OptionProps) {
+function Option({ address, chosen, ...rest }: OptionProps) {
   const session = useSession();
   const chat = session.chat(address);
-  const self = chat.kind === 'self';
   const { availability, text } = chat.presence.value;
-  const known = isConnected(session) && !self;
+  const known = isConnected(session) && chat.kind !== 'self';
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are handled by the field that owns the list.
-    // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field (aria-activedescendant).
-    <div
-      id={id}
-      role="option"
-      aria-selected={chosen}
-      class={`menu-item ${chosen ? 'cur' : ''}`}
-      onPointerMove={point}
-      onClick={pick}
-    >
-      <Avatar
-        name={chatName(chat)}
-        address={address}
-        icon={self ? 'edit' : undefined}
-        availability={known ? availability : undefined}
-      />
-      <span class="switch-who">
-        <bdi class="clip">{chatName(chat)}</bdi>
-        <small class="clip" dir="auto">
-          {self ? t('notes.hint') : known && text ? presenceText(availability, text) : address}
-        </small>
-      </span>
-      <Badge count={chat.unread.value} />
-    </div>
+    <ChatOption
+      address={address}
+      current={chosen}
+      selected={chosen}
+      availability={known ? availability : undefined}
+      says={known && text ? presenceText(availability, text) : undefined}
+      end={<Badge count={chat.unread.value} />}
+      {...rest}
+    />
   );
 }
 
@@ -78,46 +62,24 @@ function SwitcherBody({ close }: { close(): void }) {
       setTimeout(() => document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true }));
   };
   const last = found.length;
-  const move = (to: number) => {
-    const next = (to + last + 1) % (last + 1);
-    setAt(next);
-    list.current?.querySelector(`#switch-${next}`)?.scrollIntoView({ block: 'nearest' });
-  };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.isComposing) return;
-    if (event.key === 'ArrowDown') move(at + 1);
-    else if (event.key === 'ArrowUp') move(at - 1);
-    else if (event.key === 'Enter') pick(at);
-    else return;
-    event.preventDefault();
-  };
+  const move = (by: 1 | -1) => setAt(stepped(list.current, at, by, last + 1));
 
   return (
     <>
-      <div class="search switch-search">
-        <Icon name="search" />
-        <input
-          type="text"
-          role="combobox"
-          data-first
-          aria-label={t('switcher.label')}
-          aria-expanded="true"
-          aria-controls="switch-list"
-          aria-activedescendant={`switch-${at}`}
-          aria-autocomplete="list"
-          placeholder={t('switcher.placeholder')}
-          autoComplete="off"
-          spellcheck={false}
-          dir={query ? 'auto' : undefined}
-          value={query}
-          onInput={(event) => {
-            setQuery(event.currentTarget.value);
-            setAt(0);
-          }}
-          onKeyDown={onKeyDown}
-        />
-      </div>
-      <div class="switch-list" id="switch-list" role="listbox" aria-label={t('switcher.results')} ref={list}>
+      <ChooserField
+        label={t('switcher.label')}
+        placeholder={t('switcher.placeholder')}
+        list="switch"
+        at={at}
+        query={query}
+        search={(text) => {
+          setQuery(text);
+          setAt(0);
+        }}
+        move={move}
+        enter={() => pick(at)}
+      />
+      <div class="switch-list" id="switch" role="listbox" aria-label={t('switcher.results')} ref={list}>
         {found.map((address, i) => (
           <Option
             key={address}
@@ -128,8 +90,8 @@ function SwitcherBody({ close }: { close(): void }) {
             pick={() => pick(i)}
           />
         ))}
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents: as above. */}
-        {/* biome-ignore lint/a11y/useFocusableInteractive: as above. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keys are handled by the field that owns the list. */}
+        {/* biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field (aria-activedescendant). */}
         <div
           id={`switch-${last}`}
           role="option"

@@ -9,6 +9,7 @@ import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';
 import { brief, full } from '../time';
 import { saveFile } from './file-card';
+import { useHand } from './hand';
 import { kindOf, lineOf } from './kinds';
 import { useSource } from './source';
 import { viewing } from './state';
@@ -40,7 +41,6 @@ interface StillProps {
 export function Zoomable({ zoom, step, close, ...still }: ZoomProps & StillProps) {
   const stage = useRef<HTMLDivElement>(null);
   const picture = useRef<HTMLImageElement>(null);
-  const fingers = useRef(new Map<number, { x: number; y: number }>());
   const start = useRef({ x: 0, y: 0, many: false });
   const lastTap = useRef(0);
 
@@ -55,52 +55,17 @@ export function Zoomable({ zoom, step, close, ...still }: ZoomProps & StillProps
     if (picture.current) picture.current.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
   }, [scale, x, y]);
 
-  /** From the middle of the stage. */
-  const at = (event: { clientX: number; clientY: number }) => {
-    const box = stage.current!.getBoundingClientRect();
-    return { x: event.clientX - box.left - box.width / 2, y: event.clientY - box.top - box.height / 2 };
-  };
-  useLayoutEffect(() => {
-    // Not by a property: a wheel listener that may stop the page has to say so.
-    const onWheel = (event: WheelEvent) => {
-      event.preventDefault();
-      put(zoomed(zoom.value, Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), at(event)));
-    };
-    const box = stage.current;
-    box?.addEventListener('wheel', onWheel, { passive: false });
-    return () => box?.removeEventListener('wheel', onWheel);
-  }, []);
-
-  const spread = () => {
-    const [a, b] = [...fingers.current.values()];
-    return a && b ? { far: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 } : undefined;
-  };
+  const hand = useHand(stage, { place: () => zoom.value, put, drags: () => zoom.value.scale > 1 });
   const onPointerDown = (event: PointerEvent) => {
-    if (event.button !== 0) return;
-    (event.currentTarget as Element).setPointerCapture(event.pointerId);
-    fingers.current.set(event.pointerId, at(event));
-    const many = fingers.current.size > 1;
-    start.current = many ? { ...start.current, many } : { ...at(event), many };
-  };
-  const onPointerMove = (event: PointerEvent) => {
-    const before = fingers.current.get(event.pointerId);
-    if (!before) return;
-    const now = at(event);
-    const apart = spread();
-    fingers.current.set(event.pointerId, now);
-    const next = spread();
-    if (apart && next) {
-      const grown = zoomed(zoom.value, next.far / Math.max(1, apart.far), next);
-      put({ ...grown, x: grown.x + next.x - apart.x, y: grown.y + next.y - apart.y });
-    } else if (zoom.value.scale > 1) {
-      put({ ...zoom.value, x: zoom.value.x + now.x - before.x, y: zoom.value.y + now.y - before.y });
-    }
+    if (!hand.down(event)) return;
+    const many = hand.count() > 1;
+    start.current = many ? { ...start.current, many } : { ...hand.at(event), many };
   };
   const onPointerUp = (event: PointerEvent) => {
-    if (!fingers.current.delete(event.pointerId)) return;
-    const now = at(event);
+    if (!hand.up(event)) return;
+    const now = hand.at(event);
     const [dx, dy] = [now.x - start.current.x, now.y - start.current.y];
-    if (fingers.current.size > 0 || start.current.many || event.type === 'pointercancel') return;
+    if (hand.count() > 0 || start.current.many || event.type === 'pointercancel') return;
     if (zoom.value.scale <= 1 && event.pointerType !== 'mouse') {
       if (Math.abs(dx) > SWIPE && Math.abs(dx) > Math.abs(dy) * 1.5) return step(dx < 0 ? 1 : -1);
       if (dy > SWIPE * 1.5 && dy > Math.abs(dx) * 1.5) return close();
@@ -116,7 +81,7 @@ export function Zoomable({ zoom, step, close, ...still }: ZoomProps & StillProps
       class={scale > 1 ? 'stage near' : 'stage'}
       ref={stage}
       onPointerDown={onPointerDown}
-      onPointerMove={onPointerMove}
+      onPointerMove={hand.move}
       onPointerUp={onPointerUp}
       onPointerCancel={onPointerUp}
     >

@@ -7,6 +7,7 @@ import { t } from '../i18n-later';
 import { Button } from '../kit/controls';
 import { Dialog } from '../kit/dialog';
 import { Icon } from '../kit/icon';
+import { useHand } from '../media/hand';
 import { FIT, held, MOST, type Place, zoomed } from '../media/zoom';
 import { covering, type Size, squareOf } from './crop-place';
 
@@ -46,7 +47,6 @@ export function Crop({ file, close }: Props) {
   const [busy, setBusy] = useState(false);
   const stage = useRef<HTMLDivElement>(null);
   const picture = useRef<HTMLImageElement>(null);
-  const fingers = useRef(new Map<number, { x: number; y: number }>());
   const now = useRef(place);
   now.current = place;
 
@@ -72,46 +72,7 @@ export function Crop({ file, close }: Props) {
     img.style.transform = `translate(${place.x}px, ${place.y}px) scale(${place.scale})`;
   }, [place, size]);
 
-  /** From the middle of the window. */
-  const at = (event: { clientX: number; clientY: number }) => {
-    const box = stage.current!.getBoundingClientRect();
-    return { x: event.clientX - box.left - box.width / 2, y: event.clientY - box.top - box.height / 2 };
-  };
-  const wheel = useRef((_: WheelEvent) => {});
-  wheel.current = (event) => {
-    event.preventDefault();
-    put(zoomed(now.current, Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), at(event)));
-  };
-  useLayoutEffect(() => {
-    // Not by a property: a wheel listener that may stop the page has to say so.
-    const listener = (event: WheelEvent) => wheel.current(event);
-    const box = stage.current;
-    box?.addEventListener('wheel', listener, { passive: false });
-    return () => box?.removeEventListener('wheel', listener);
-  }, []);
-
-  const spread = () => {
-    const [a, b] = [...fingers.current.values()];
-    return a && b ? { far: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 } : undefined;
-  };
-  const onPointerDown = (event: PointerEvent) => {
-    if (event.button !== 0) return;
-    (event.currentTarget as Element).setPointerCapture(event.pointerId);
-    fingers.current.set(event.pointerId, at(event));
-  };
-  const onPointerMove = (event: PointerEvent) => {
-    const before = fingers.current.get(event.pointerId);
-    if (!before) return;
-    const here = at(event);
-    const apart = spread();
-    fingers.current.set(event.pointerId, here);
-    const next = spread();
-    if (apart && next) {
-      const grown = zoomed(now.current, next.far / Math.max(1, apart.far), next);
-      put({ ...grown, x: grown.x + next.x - apart.x, y: grown.y + next.y - apart.y });
-    } else put({ ...now.current, x: now.current.x + here.x - before.x, y: now.current.y + here.y - before.y });
-  };
-  const onPointerUp = (event: PointerEvent) => void fingers.current.delete(event.pointerId);
+  const hand = useHand(stage, { place: () => now.current, put, drags: () => true });
 
   const nearer = (by: number) => put(zoomed(now.current, by, { x: 0, y: 0 }));
   const onKeyDown = (event: KeyboardEvent) => {
@@ -164,10 +125,10 @@ export function Crop({ file, close }: Props) {
           aria-label={t('picture.move')}
           aria-describedby="crop-hint"
           onKeyDown={onKeyDown}
-          onPointerDown={onPointerDown}
-          onPointerMove={onPointerMove}
-          onPointerUp={onPointerUp}
-          onPointerCancel={onPointerUp}
+          onPointerDown={hand.down}
+          onPointerMove={hand.move}
+          onPointerUp={hand.up}
+          onPointerCancel={hand.up}
         >
           {src && (
             <img
