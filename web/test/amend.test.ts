@@ -6,7 +6,7 @@ import type { AccountSession } from '../src/store/session';
 import { reactMessage, readAbout, readReply, replyElements, retractMessage } from '../src/xmpp/mod/about';
 import { textMessage } from '../src/xmpp/mod/message';
 import { NS } from '../src/xmpp/ns';
-import { type El, parse, x } from '../src/xmpp/xml';
+import { type El, parse, write, x } from '../src/xmpp/xml';
 import { FakeBrowser, turns, until } from './fake-env';
 import { FakeServer, type ServerOptions } from './fake-server';
 
@@ -480,6 +480,21 @@ describe('what I do', () => {
     const rows = JSON.stringify(await dump());
     expect(rows).not.toContain('worse');
     expect(rows).not.toContain('their?');
+    await app.close();
+  });
+
+  it('a reaction is one, with or without the selector for colours, and is given as it was written first', async () => {
+    const { session, timeline, key } = await withMine();
+    const [plain, coloured] = ['😄', '😄\ufe0f'];
+    from(BEN, reactMessage(MIA, 'r1', key, [coloured]));
+    await until(() => signs(timeline.messages.value[0]) === `${coloured}1`, 'as Dino writes it');
+    await session.react(key, plain, true);
+    await until(() => signs(timeline.messages.value[0]) === `${coloured}2`, 'counted with it');
+    await session.react(key, plain, true);
+    await session.react(key, plain, false);
+    await until(() => sentAs('reactions').length === 2, 'given and taken back');
+    expect(sentAs('reactions').map((it) => write(it).includes(coloured))).toEqual([true, false]);
+    expect(signs(timeline.messages.value[0])).toBe(`${coloured}1`);
     await app.close();
   });
 

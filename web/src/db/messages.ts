@@ -1,5 +1,6 @@
 // Messages in the cache: pages, look-ups, counts. Functions on a transaction compose into one.
 import type { Message, Reaction } from '../store/model';
+import { signKey } from '../store/signs';
 import type { AccountDb, ChatRow, MessageRow, Reacted, Tx } from './schema';
 
 /** The transaction that everything about messages shares. */
@@ -42,10 +43,14 @@ export function toMessage(row: MessageRow): Message {
 
 /** Each sign once, in the order in which it was first given. */
 function reactionsOf(reacted: readonly Reacted[]): Reaction[] {
-  const all = new Map<string, string[]>();
+  const all = new Map<string, { sign: string; from: Set<string> }>();
   for (const { from, signs } of [...reacted].sort((a, b) => a.time - b.time))
-    for (const sign of signs) all.set(sign, [...(all.get(sign) ?? []), from]);
-  return [...all].map(([sign, from]) => ({ sign, from }));
+    for (const sign of signs) {
+      const known = all.get(signKey(sign)) ?? { sign, from: new Set() };
+      known.from.add(from);
+      all.set(signKey(sign), known);
+    }
+  return [...all.values()].map(({ sign, from }) => ({ sign, from: [...from] }));
 }
 
 export function newChat(address: string): ChatRow {

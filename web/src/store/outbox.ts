@@ -12,6 +12,7 @@ import { Batch } from './batch';
 import type { Change } from './changes';
 import { isWritten } from './crossings';
 import type { FileInfo } from './model';
+import { asWritten, sameSign } from './signs';
 
 /** Writes a message of mine: outbox and chat in one transaction, before anything is sent. Any tab may do it. */
 export function writeMessage(
@@ -84,8 +85,10 @@ export function reactTo(
   return Batch.run(db, own, (batch) =>
     amendMine(batch, key, id, (row) => {
       const before = row.reacted?.find((r) => r.from === own)?.signs ?? [];
-      if (row.id === '' || row.mark === 'failed' || before.includes(sign) === on) return undefined;
-      const signs = on ? [...before, sign] : before.filter((it) => it !== sign);
+      const given = before.some((it) => sameSign(it, sign));
+      if (row.id === '' || row.mark === 'failed' || given === on) return undefined;
+      const known = (row.reacted ?? []).flatMap((r) => r.signs);
+      const signs = on ? [...before, asWritten(known, sign)] : before.filter((it) => !sameSign(it, sign));
       return { kind: 'react', about: row.id, signs };
     }),
   );

@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Message, Reaction, Session } from '../../store/model';
+import { sameSign, signKey } from '../../store/signs';
 import { chatName, useSession } from '../context';
 import { t } from '../i18n';
 import { Dialog } from '../kit/dialog';
@@ -14,14 +15,16 @@ const QUICK = ['👍', '❤️', '😂', '😮', '😢', '🙏'] as const;
 
 /** Those of all messages in one bubble. */
 function together(messages: readonly Message[]): Reaction[] {
-  const all = new Map<string, Set<string>>();
-  for (const { sign, from } of messages.flatMap((m) => m.reactions ?? []))
-    all.set(sign, new Set([...(all.get(sign) ?? []), ...from]));
-  return [...all].map(([sign, from]) => ({ sign, from: [...from] }));
+  const all = new Map<string, Reaction>();
+  for (const { sign, from } of messages.flatMap((m) => m.reactions ?? [])) {
+    const known = all.get(signKey(sign));
+    all.set(signKey(sign), { sign: known?.sign ?? sign, from: [...new Set([...(known?.from ?? []), ...from])] });
+  }
+  return [...all.values()];
 }
 
 const gave = (message: Message, sign: string, who: string) =>
-  message.reactions?.some((it) => it.sign === sign && it.from.includes(who)) ?? false;
+  message.reactions?.some((it) => sameSign(it.sign, sign) && it.from.includes(who)) ?? false;
 
 /** Gives it to the first of them, or takes it back wherever I gave it. */
 export function toggle(session: Session, messages: readonly Message[], sign: string): void {
