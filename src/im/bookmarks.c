@@ -149,27 +149,29 @@ static int node_need(struct db *db, struct pubsub_request *r, struct node_row *o
     return err ? err : nodes_find(db, r->arena, r->owner, NODE, out);
 }
 
-static void event_begin(struct buf *out) {
-    BUF_ADD_LIT(out, "<items");
-    pubsub_attr_write(out, "node", NODE);
-    buf_add_char(out, '>');
-}
-
-static int event_end(struct db *db, struct pubsub_request *r, const struct node_row *node, uint32_t count,
-                     struct buf *event) {
-    BUF_ADD_LIT(event, "</items>");
-    int err = count ? pubsub_news_add(db, r, node, event) : 0;
-    buf_free(event);
+/* News of one bookmark each: programs (Dino among them) read the first item of an event alone. `xml` empty: it has gone. */
+static int tell(struct db *db, struct pubsub_request *r, const struct node_row *node, struct str jid, struct str xml) {
+    struct buf event = BUF_INIT;
+    BUF_ADD_LIT(&event, "<items");
+    pubsub_attr_write(&event, "node", NODE);
+    buf_add_char(&event, '>');
+    if (str_some(xml)) {
+        pubsub_item_write(&event, jid, xml);
+    } else {
+        BUF_ADD_LIT(&event, "<retract");
+        pubsub_attr_write(&event, "id", jid);
+        BUF_ADD_LIT(&event, "/>");
+    }
+    BUF_ADD_LIT(&event, "</items>");
+    int err = pubsub_news_add(db, r, node, &event);
+    buf_free(&event);
     return err;
 }
 
 /* Those that are new or not what they were. */
 static int put_changed(struct db *db, struct pubsub_request *r, const struct node_row *node, const struct list *old,
                        const struct list *new) {
-    struct buf event = BUF_INIT;
-    uint32_t count = 0;
     int err = 0;
-    event_begin(&event);
     for (const struct bookmark *b = new->first; b && !err; b = b->next) {
         struct bookmark *was = map_get(&old->by_jid, b->jid);
         if (was) was->stays = true;
@@ -178,28 +180,19 @@ static int put_changed(struct db *db, struct pubsub_request *r, const struct nod
         if (was && was->extensions) xml_append(el, xml_copy_shallow(r->arena, was->extensions));
         struct str xml = xml_string(r->arena, el, STR_NONE);
         err = items_put(db, node->id, b->jid, xml, r->now_us, pubsub_items_max(r, &node->config));
-        pubsub_item_write(&event, b->jid, xml);
-        count++;
+        if (!err) err = tell(db, r, node, b->jid, xml);
     }
-    int told = event_end(db, r, node, count, &event);
-    return err ? err : told;
+    return err;
 }
 
 static int remove_gone(struct db *db, struct pubsub_request *r, const struct node_row *node, const struct list *old) {
-    struct buf event = BUF_INIT;
-    uint32_t count = 0;
     int err = 0;
-    event_begin(&event);
     for (const struct bookmark *b = old->first; b && !err; b = b->next) {
         if (b->stays) continue;
         err = items_remove(db, node->id, b->jid);
-        BUF_ADD_LIT(&event, "<retract");
-        pubsub_attr_write(&event, "id", b->jid);
-        BUF_ADD_LIT(&event, "/>");
-        count++;
+        if (!err) err = tell(db, r, node, b->jid, STR(""));
     }
-    int told = event_end(db, r, node, count, &event);
-    return err ? err : told;
+    return err;
 }
 
 static bool has_room(struct db *db, struct pubsub_request *r, const struct list *list, struct str xml, int *out_err) {

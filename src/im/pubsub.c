@@ -174,16 +174,25 @@ static bool people_add(void *arg, const struct person_row *row) {
 int pubsub_news_add(struct db *db, struct pubsub_request *r, const struct node_row *node, const struct buf *event) {
     if (!(node->config.flags & PUBSUB_DELIVERS)) return 0;
     struct people people = {.arena = r->arena};
-    int err = people_each(db, node->id, people_add, &people);
-    struct pubsub_news *news = ARENA_NEW(r->arena, struct pubsub_news), **end = &r->news;
+    struct pubsub_news *news = ARENA_NEW(r->arena, struct pubsub_news), *last = r->last_news;
+    int err = 0;
+    if (last && str_eq(last->node, node->name)) {
+        people.rows = last->people;
+        people.count = last->people_count;
+    } else {
+        err = people_each(db, node->id, people_add, &people);
+    }
     news->node = node->name;
     news->config = node->config;
     news->event = ARENA_CONCAT(r->arena, STR("<event xmlns='http://jabber.org/protocol/pubsub#event'>"), buf_str(event),
                                STR("</event>"));
     news->people = people.rows;
     news->people_count = people.count;
-    while (*end) end = &(*end)->next;
-    *end = news;
+    if (last)
+        last->next = news;
+    else
+        r->news = news;
+    r->last_news = news;
     return err;
 }
 
@@ -193,7 +202,7 @@ static int request_run(struct db *db, struct store_job *job) {
     struct pubsub_request *r = (struct pubsub_request *)job;
     r->refusal = STANZA_ERR_NONE;
     r->condition = r->feature = r->text = STR_NONE;
-    r->news = NULL;
+    r->news = r->last_news = NULL;
     r->displayed = NULL;
     r->avatar_changed = false;
     r->sends_last = JID_NONE;
@@ -235,8 +244,8 @@ static void request_done(struct turn *turn, struct store_job *job) {
     bool is_done = !job->result && !r->refusal;
     uint32_t marks = is_done && a->id ? displayed_follow(turn, a, r->displayed) : 0;
     if (asker && asker->stream) stream_charge(asker->stream, marks * MARK_COST);
-    if (asker && asker->stream && is_done && r->news)
-        stream_charge(asker->stream, a->contacts.count / CONTACTS_PER_STANZA);
+    for (const struct pubsub_news *news = r->news; asker && asker->stream && is_done && news; news = news->next)
+        stream_charge(asker->stream, pubsub_is_private(news) ? 1 : a->contacts.count / CONTACTS_PER_STANZA);
     if (r->later) {
         request_answer(turn, r);
     } else if (job->result) {

@@ -32,10 +32,15 @@ struct pubsub_news {
     struct str node;
     struct pubsub_config config;
     struct str event; /* the element inside the message; empty: nothing to tell */
-    const struct person_row *people;
+    struct person_row *people;
     uint32_t people_count;
     struct pubsub_news *next;
 };
+
+/* Nobody but the owner may read it. */
+static inline bool pubsub_is_private(const struct pubsub_news *news) {
+    return news->config.access == PUBSUB_WHITELIST && news->people_count == 0;
+}
 
 /* What can be asked for. `run`: on a worker, repeatable, changes nothing when it refuses; 0 or the store's error. */
 struct pubsub_op {
@@ -64,7 +69,7 @@ struct pubsub_request {
     struct str feature;        /* of <unsupported/>; STR_NONE */
     struct str text;
     struct buf answer; /* the result's payload; empty: none */
-    struct pubsub_news *news;
+    struct pubsub_news *news, *last_news;
     struct jid sends_last;            /* that address gets the last item: it has just subscribed */
     struct str last;                  /* the event of it; empty: there is none */
     struct displayed_mark *displayed; /* read marks that have moved (im/displayed.h) */

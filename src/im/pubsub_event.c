@@ -67,6 +67,7 @@ static void tell_subscribers(struct turn *turn, struct account *a, const struct 
 
 /* Those who see the owner's presence, if their programs want it; who subscribed by bare address is told anyway. */
 static void tell_contacts(struct turn *turn, struct account *a, const struct pubsub_news *news, struct wire *wire) {
+    if (pubsub_is_private(news)) return;
     struct fan *fan = arena_alloc(turn->arena, sizeof *fan);
     fan_begin(fan, turn, FAN_NEWS, account_jid(a), wire);
     fan->about = news->node;

@@ -47,8 +47,9 @@ describe('bookmarks', () => {
     expect(await event(alice, account, NODE)).toBe('a@rooms=Me b@rooms=Me c@rooms=Me');
     const list = `${line('a@rooms', 'A2')}${line('B@rooms', 'B')}${line('d@rooms', 'D')}<url url='http://x.example' name='x'/><conference jid='@'/>`;
     expect(await sets(alice, old(list))).toBe('ok');
-    expect(await event(alice, account, NODE)).toBe('a@rooms=Me d@rooms=Me');
-    expect(await event(alice, account, NODE)).toBe('-c@rooms');
+    // One by one: Dino 0.4 reads the first item of an event alone.
+    for (const news of ['a@rooms=Me', 'd@rooms=Me', '-c@rooms'])
+      expect(await event(alice, account, NODE)).toBe(news);
     const item = (await alice.get(items(NODE, "<item id='a@rooms'/>"))).at('pubsub').at('items').at('item');
     expect(item.at('conference').attr('name')).toBe('A2');
     expect(item.toString()).toContain('urn:mine'); // what the list cannot say stays
@@ -56,7 +57,7 @@ describe('bookmarks', () => {
     expect(await sets(alice, old(list))).toBe('ok'); // the same again: nobody is told
     expect((await alice.settle()).filter((el) => el.name === 'message')).toEqual([]);
     expect(await sets(alice, old(''))).toBe('ok');
-    expect(await event(alice, account, NODE)).toBe('-b@rooms -a@rooms -d@rooms');
+    for (const news of ['-b@rooms', '-a@rooms', '-d@rooms']) expect(await event(alice, account, NODE)).toBe(news);
     expect(await listed(alice)).toBe('');
   });
 
