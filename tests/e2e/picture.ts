@@ -78,10 +78,13 @@ test('the picture', async () => {
     const person = friend === noah ? other : await world.enter(friend);
     await person.section(`.*${friend.name}@`);
     await person.page.getByLabel('Status text').fill(status);
-    await person.button('Save').click();
+    await person.page.keyboard.press('Enter');
   }
   await other.page.goto(`${other.link.url}#/chat/${mia.jid}`);
   await other.sees('The more the better');
+  await other.message('The more the better').locator('.text').click({ button: 'right' });
+  await other.button('React with ❤️').click();
+  await me.message('The more the better').locator('.reaction').waitFor();
   await other.say('Then we are four. Back at eleven, with bread');
   await me.sees('Then we are four');
   await me.say('I will put the kettle on');
