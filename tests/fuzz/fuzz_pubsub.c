@@ -7,15 +7,14 @@
 #include "fuzz.h"
 
 #include <string.h>
-#include <unistd.h>
 
+#include "database.h"
 #include "im/avatar.h"
 #include "im/bookmarks.h"
 #include "im/displayed.h"
 #include "im/pubsub.h"
 #include "store/accounts.h"
 #include "store/items.h"
-#include "store/migrate.h"
 #include "xml/parser.h"
 #include "xmpp/ns.h"
 
@@ -32,23 +31,6 @@ struct scene {
     int64_t owner;
     struct arena *arena; /* of one request */
 };
-
-static struct db *db_make(int64_t *out_owner) {
-    char home[] = "/tmp/confab-fuzz-XXXXXX", path[64];
-    struct db *db;
-    MUST(mkdtemp(home));
-    snprintf(path, sizeof path, "%s/c.db", home);
-    MUST(db_open(&(struct db_options){.path = path, .sync_off = true}, &db) == 0 && migrate(db) == 0);
-    MUST(accounts_create(db, STR(OWNER), NULL, NULL, 1, out_owner) == 0);
-    /* It is open: nothing stays behind, whoever ends this. */
-    static const char *const files[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/c.db%s", home, files[i]);
-        unlink(path);
-    }
-    rmdir(home);
-    return db;
-}
 
 /* --- what holds --- */
 
@@ -159,7 +141,8 @@ static void request(struct scene *scene, struct str line) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct scene scene;
     if (!scene.db) {
-        scene.db = db_make(&scene.owner);
+        scene.db = database_new();
+        MUST(accounts_create(scene.db, STR(OWNER), NULL, NULL, 1, &scene.owner) == 0);
         scene.account = calloc(1, sizeof *scene.account + sizeof OWNER);
         MUST(scene.account);
         memcpy(scene.account->bare, OWNER, sizeof OWNER);
