@@ -76,6 +76,34 @@ test('taken back everywhere, or only from my view', async () => {
   await expect.poll(() => late.page.getByText('not for you').count()).toBe(0);
 });
 
+test('deleted for me is deleted on all my devices, also on one that comes later, and on nobody else’s', async () => {
+  const { pc, phone, noah, a, b } = await world.three();
+  await noah.say('the old address');
+  await noah.say('the new address');
+  for (const who of [pc, phone]) await who.sees('the new address');
+  // In a tunnel: gone here at once, there when this one is back.
+  pc.link.breakDown();
+  await pc.choose('the old address', /^Delete/);
+  await pc.button('Delete for me').click();
+  await expect.poll(() => pc.message('the old address').count()).toBe(0);
+  await phone.sees('the old address');
+  pc.link.mend();
+  await expect.poll(() => phone.message('the old address').count()).toBe(0);
+  await pc.choose('the new address', /^Delete/);
+  await pc.button('Delete for me').click();
+  await expect.poll(() => phone.message('the new address').count()).toBe(0);
+  await pc.say('thank you');
+  await noah.sees('thank you');
+  await noah.sees('the old address');
+  await noah.sees('the new address');
+
+  const late = await world.enter(a);
+  await late.page.locator('.row-text', { hasText: 'thank you' }).waitFor();
+  await late.chatWith(b.name);
+  await late.sees('thank you');
+  await expect.poll(() => late.page.locator('.msg').count()).toBe(1);
+});
+
 test('reactions are one for each person, on all devices, also across a tunnel', async () => {
   const { pc, phone, noah } = await world.three();
   await noah.say('Cabin on the 12th');

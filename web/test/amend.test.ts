@@ -498,6 +498,38 @@ describe('what I do', () => {
     await app.close();
   });
 
+  it('deleted for me on another device: gone here, whichever of the two comes first', async () => {
+    const hidden = (id: string) =>
+      parse(
+        `<item id='${id}'><hidden xmlns='${NS.hidden}' chat='${BEN}' from='${BEN}' id='${id}' time='2026-01-01T00:00:00Z'/></item>`,
+      );
+    const tell = (id: string) =>
+      server.toAll(
+        MIA,
+        x(
+          'message',
+          { xmlns: NS.client, from: MIA, type: 'headline' },
+          x('event', { xmlns: NS.pubsubEvent }, x('items', { node: NS.hidden }, hidden(id))),
+        ),
+      );
+    const session = await signIn();
+    const timeline = await openTimeline(session);
+    from(BEN, said('one', 'h1'));
+    from(BEN, said('two', 'h2'));
+    await until(() => bodies(timeline).length === 2, 'both');
+    tell('h1');
+    await until(() => bodies(timeline).join() === 'two', 'gone');
+    tell('h3');
+    await quiet(session);
+    from(BEN, said('three', 'h3'));
+    from(BEN, said('four', 'h4'));
+    await until(() => bodies(timeline).join() === 'two,four', 'never there');
+    expect(session.chat(BEN).last.value?.body).toBe('four');
+    const again = await reload();
+    expect(bodies(await openTimeline(again))).toEqual(['two', 'four']);
+    await app.close();
+  });
+
   it('what is taken back before it was sent is never sent', async () => {
     const { session, timeline } = await withMine();
     server.down = true;

@@ -100,7 +100,7 @@ describe('at the beginning of a session', () => {
     expect([...asked.keys()].sort()).toEqual([...MIRRORED].sort());
     asked.get(NS.drafts)!.refuse();
     asked.get(NS.pins)!.answer(['new']);
-    asked.get(NS.chats)!.answer([]);
+    for (const node of [NS.chats, NS.hidden]) asked.get(node)!.answer([]);
     await mirror.idle();
     expect(told).toEqual([`${NS.chats} changed here`]);
     expect((await db.getAllKeys('mirror')).map(([, id]) => id).sort()).toEqual(['changed here', 'new', 'stays']);

@@ -4,7 +4,7 @@ import { signKey } from '../store/signs';
 import type { AccountDb, ChatRow, MessageRow, Reacted, Tx } from './schema';
 
 /** The transaction that everything about messages shares. */
-export type BatchTx = Tx<'messages' | 'chats' | 'outbox' | 'marks' | 'uploads' | 'gaps' | 'meta' | 'amends'>;
+export type BatchTx = Tx<'messages' | 'chats' | 'outbox' | 'marks' | 'uploads' | 'gaps' | 'meta' | 'amends' | 'mirror'>;
 
 export function ident(chat: string, from: string, id: string): string {
   return `${chat}\n${from}\n${id}`;

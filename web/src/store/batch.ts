@@ -39,7 +39,7 @@ export class Batch {
   /** Runs `work` in one transaction and resolves, after its commit, with what to show. `work` may await only the database. */
   static async run(db: AccountDb, own: string, work: (batch: Batch) => Promise<void>): Promise<Change[]> {
     const tx = db.transaction(
-      ['messages', 'chats', 'outbox', 'marks', 'uploads', 'gaps', 'meta', 'amends'],
+      ['messages', 'chats', 'outbox', 'marks', 'uploads', 'gaps', 'meta', 'amends', 'mirror'],
       'readwrite',
     );
     const batch = new Batch(tx, own);

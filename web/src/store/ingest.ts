@@ -3,12 +3,14 @@
 import { byArchiveId, byIdent, byKey, identsOf, newest, toMessage } from '../db/messages';
 import type { AccountDb, MessageRow } from '../db/schema';
 import type { IncomingMessage } from '../xmpp/mod/message';
+import { NS } from '../xmpp/ns';
 import { amend, amendFailed, erased, OPAQUE_TEXT, recall, shownOf, takeAbout } from './amend';
 import { Batch } from './batch';
 import type { Change } from './changes';
 import { isWritten, SOON_MS } from './crossings';
 import { messageFailure } from './failures';
 import type { Message } from './model';
+import { itemsFor } from './named';
 import { hasCome, keepOut, moved, type Stretch, TICK } from './order';
 
 /**
@@ -177,6 +179,10 @@ class Ingest {
     const news = this.ctx.source !== 'history' && this.ctx.source !== 'first';
     if (news && row.time > chat.readTime && !row.mine && row.file?.wave) row.unheard = true;
     await this.batch.add(row);
+    if (await this.isHidden(row)) {
+      this.told(await this.batch.rewrite(row, { ...erased(row), hidden: true }));
+      return;
+    }
     if (row.answers) await this.answers(row, row.answers);
     await recall(this.batch, row);
     this.told(row);
@@ -198,6 +204,13 @@ class Ingest {
       this.batch.countAgain(chat);
       this.fresh.push(row);
     }
+  }
+
+  /** Deleted for me on another device, before it was here. */
+  private async isHidden(row: MessageRow): Promise<boolean> {
+    const store = this.batch.tx.objectStore('mirror');
+    for (const id of itemsFor(row)) if ((await store.get([NS.hidden, id]))?.xml) return true;
+    return false;
   }
 
   /** Which message it answers: known now, or when that comes. */

@@ -9,7 +9,7 @@ import { type El, parse, write } from '../xmpp/xml';
 import type { Change } from './changes';
 
 /** What is kept so, by node. */
-export const MIRRORED: readonly string[] = [NS.chats, NS.drafts, NS.pins];
+export const MIRRORED: readonly string[] = [NS.chats, NS.drafts, NS.pins, NS.hidden];
 /** A stranger cannot write here, but a program of one's own may have gone wrong. */
 const ITEM_CHARS = 20_000;
 const ITEMS = 10_000;

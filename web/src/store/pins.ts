@@ -1,59 +1,22 @@
-// Messages that I have pinned in a chat, the same on all my devices: an item of a private node for each (mirror.ts), so that two
-// devices that pin different messages lose none. Mine alone: XMPP has no settled way to pin for both.
-//
-//   <pin xmlns='urn:confab:pins:0' chat='noah@example.org' from='mia@example.org' id='ID' archive='ID' time='2026-11-23T10:00:00.000Z'/>
-//
-// The words are not in it: what is taken back or changed must not live on here. Where the message is not in the cache, the
-// bar says whose it is and of when, and looking for it fetches it.
+// Messages that I have pinned in a chat, the same on all my devices: an item of a private node for each (named.ts), so that two
+// devices that pin different messages lose none. Mine alone: XMPP has no settled way to pin for both. Where the message is
+// not in the cache, the bar says whose it is and of when, and looking for it fetches it.
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { ident } from '../db/messages';
 import type { MessageRow } from '../db/schema';
-import { bare } from '../xmpp/jid';
 import { NS } from '../xmpp/ns';
-import { write, x } from '../xmpp/xml';
 import type { Change } from './changes';
-import { payloadOf } from './mirror';
 import type { Address, Hit, Message, Pin } from './model';
+import { readNamed, writeNamed } from './named';
 
 const NONE: readonly Pin[] = [];
 
 /** What stands in an item; undefined: nothing that this app could show. */
 export function readPin(item: string, xml: string, own: Address): Pin | undefined {
-  const el = payloadOf(xml);
-  if (!el?.is('pin', NS.pins)) return undefined;
-  const [chat = '', from = '', id = '', archive = '', time = ''] = ['chat', 'from', 'id', 'archive', 'time'].map(
-    (name) => el.attr(name),
-  );
-  const ms = Date.parse(time);
-  if (chat === '' || bare(chat) !== chat || (from !== own && from !== chat)) return undefined;
-  if (Number.isNaN(ms) || (id === '' && archive === '')) return undefined;
-  const hit: Hit = {
-    id: archive,
-    chat,
-    mine: from === own,
-    time: ms,
-    text: '',
-    file: false,
-    idents: id === '' ? [] : [ident(chat, from, id)],
-  };
-  return { items: [item], hit };
+  const hit = readNamed('pin', NS.pins, xml, own);
+  return hit && { items: [item], hit };
 }
 
-/** The item for a message, and what it goes by; undefined: no other device could find it. */
-export function writePin(row: MessageRow): { item: string; xml: string } | undefined {
-  const id = row.originId ?? row.id;
-  const item = row.archiveId || id;
-  if (!item) return undefined;
-  const attrs = {
-    xmlns: NS.pins,
-    chat: row.chat,
-    from: row.from,
-    id: id || undefined,
-    archive: row.archiveId,
-    time: new Date(row.time).toISOString(),
-  };
-  return { item, xml: write(x('pin', attrs)) };
-}
+export const writePin = (row: MessageRow) => writeNamed('pin', NS.pins, row);
 
 export class Pins {
   private readonly known = new Map<string, Pin>();

@@ -4,6 +4,7 @@ import type { AccountDb, MessageRow } from '../db/schema';
 import { StanzaError } from '../xmpp/errors';
 import type { Archive } from '../xmpp/mod/mam';
 import type { IncomingMessage } from '../xmpp/mod/message';
+import { NS } from '../xmpp/ns';
 import type { Address, FileInfo, Hit, HitPage } from './model';
 import { type Term, termsMatch, termsOf } from './terms';
 
@@ -123,6 +124,8 @@ async function hitIn(db: AccountDb, m: IncomingMessage, wanted: Wanted): Promise
       : idents[0] && (await db.getFromIndex('messages', 'idents', idents[0]));
   if (row) return hitOf(row, wanted);
   if (!content || content.encrypted || m.archiveId === undefined || m.time === undefined) return undefined;
+  // Deleted for me on another device.
+  if ((await db.get('mirror', [NS.hidden, m.archiveId]))?.xml) return undefined;
   const text = textOf(content);
   // A server that does not know the field may answer with everything.
   if (!termsMatch(termsOf(text), wanted.terms)) return undefined;

@@ -52,6 +52,7 @@ import type {
   Shared,
   Timeline,
 } from './model';
+import { writeNamed } from './named';
 import { discard, editMine, hide, reactTo, requeue, retractMine, writeFiles, writeMessage } from './outbox';
 import { readPicture } from './pictures';
 import { Pins, writePin } from './pins';
@@ -441,8 +442,14 @@ export class AccountSession implements Session {
 
   async hide(keys: readonly string[]): Promise<void> {
     await this.opened;
+    const rows = await Promise.all(keys.map((key) => this.db.getFromIndex('messages', 'key', key)));
     for (const key of keys) this.blobs.delete(key);
     this.emit(await hide(this.db, this.address, keys));
+    // My other devices, and those that come later.
+    for (const row of rows) {
+      const named = row && row.mark !== 'failed' && writeNamed('hidden', NS.hidden, row);
+      if (named) await this.setMirrored(NS.hidden, named.item, named.xml);
+    }
   }
 
   pins(chat: Address): ReadonlySignal<readonly Pin[]> {

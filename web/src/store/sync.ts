@@ -27,8 +27,10 @@ import { applyInbox } from './inbox';
 import { archiveMark, type Ingested, ingest, type Source } from './ingest';
 import { Mirror } from './mirror';
 import type { Connection, Message, Settings } from './model';
-import { Outbox } from './outbox';
+import { readNamed } from './named';
+import { hide, Outbox } from './outbox';
 import { People } from './people';
+import { keyOfHit } from './search';
 import type { State } from './state';
 import { MyTyping, TheirTyping } from './typing';
 import { Uploads } from './uploads';
@@ -287,6 +289,12 @@ export class Sync {
 
   private async itemChanged(node: string, id: string, old: string, xml: string): Promise<void> {
     const { db, address, emit } = this.options;
+    if (node === NS.hidden) {
+      const hit = readNamed('hidden', NS.hidden, xml, address);
+      const key = hit && (await keyOfHit(db, hit));
+      // Where it is not here yet, it is looked up when it comes.
+      if (key !== undefined) emit(await this.enqueue(() => hide(db, address, [key])));
+    }
     if (node !== NS.drafts || bare(id) !== id) return;
     const changes = await this.enqueue(() =>
       Batch.run(db, address, async (batch) => {

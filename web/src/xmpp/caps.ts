@@ -18,6 +18,7 @@ export const FEATURES: readonly string[] = [
   NS.correct,
   NS.discoInfo,
   NS.fallback,
+  `${NS.hidden}+notify`,
   NS.markers,
   NS.nick,
   `${NS.nick}+notify`,

@@ -42,6 +42,7 @@ export const NS = {
   chats: 'urn:confab:chats:0', // ours: decision 016
   drafts: 'urn:confab:drafts:0', // ours: decision 016
   pins: 'urn:confab:pins:0', // ours: pinned messages
+  hidden: 'urn:confab:hidden:0', // ours: what was deleted for oneself
   mds: 'urn:xmpp:mds:displayed:0', // XEP-0490
   receipts: 'urn:xmpp:receipts', // XEP-0184
   markers: 'urn:xmpp:chat-markers:0', // XEP-0333
