@@ -4,6 +4,8 @@ import { ConfabApp } from '../src/store/app';
 import type { Timeline } from '../src/store/model';
 import type { AccountSession } from '../src/store/session';
 import { textMessage } from '../src/xmpp/mod/message';
+import { NS } from '../src/xmpp/ns';
+import { parse } from '../src/xmpp/xml';
 import { FakeBrowser, turns, until } from './fake-env';
 import { FakeServer } from './fake-server';
 
@@ -91,5 +93,27 @@ it('nothing is asked when nothing crossed, however much the other side says', as
   await until(() => bodies(t).length === 41);
   await pause(1_500);
   expect(server.archiveQueries).toBe(asked);
+  await app.close();
+});
+
+it('what the archive has moved to an earlier time before it was seen is read all the same, and its sender hears it', async () => {
+  server.now = Date.now() - 3600e3;
+  const { session, t } = await open();
+  const told = () =>
+    server.received.flatMap((frame) => parse(frame).child('displayed', NS.markers)?.attr('id') ?? []).at(-1);
+  const latest = () => t.messages.value.at(-1)!;
+  say('seen as it came');
+  await until(() => bodies(t).length === 1, 'the first');
+  t.seen(latest().key);
+  await until(() => told() === `m${serial}`, 'the first is told');
+  cross(() => ['crossed']);
+  await session.send(BEN, 'mine');
+  await until(() => archived().includes('mine'), 'mine is stored');
+  say('last');
+  await until(() => latest().body === 'last' && latest().time < Date.now() - 1800e3, 'the archive has moved all');
+  await until(() => session.chat(BEN).unread.value === 1, 'the last is not read yet');
+  t.seen(latest().key);
+  await until(() => told() === `m${serial}`, 'the last is told');
+  await until(() => session.chat(BEN).unread.value === 0, 'read');
   await app.close();
 });

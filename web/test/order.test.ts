@@ -124,3 +124,31 @@ it('the end of a gap goes with the message that it is', async () => {
   await page('catchup', 5000, 'a', 'b');
   expect((await db.getAll('gaps')).map((gap) => gap.beforeTime)).toEqual([5000]);
 });
+
+it.each([
+  ['behind', 2e12],
+  ['ahead of', 5],
+])('how far each has read goes with its message, this device %s the archive', async (_, archive) => {
+  const chat = async () => (await db.get('chats', BEN))!;
+  const timeOf = async (body: string) => (await db.getAll('messages')).find((row) => row.body === body)?.time;
+  await live(1000, 'a', 'b', 'mine');
+  await live(1010, 'c', 'd', 'e');
+  const [b, mine, c] = await Promise.all(['b', 'mine', 'c'].map(timeOf));
+  await Batch.run(db, MIA, async (batch) => {
+    const row = await batch.chat(BEN);
+    batch.raiseReadTime(row, c!);
+    row.markedTime = b!;
+    await batch.peerReadUpTo(BEN, mine!);
+  });
+  expect((await chat()).unread).toBe(2);
+  const agree = async (unread: number) => {
+    const { readTime, markedTime, peerReadTime, ...row } = await chat();
+    expect([readTime, markedTime, peerReadTime]).toEqual([await timeOf('c'), await timeOf('b'), await timeOf('mine')]);
+    expect(row.unread).toBe(unread);
+  };
+  await agree(2);
+  await page('catchup', archive, 'a', 'b');
+  await agree(2);
+  await page('catchup', archive + 2, 'mine', 'c', 'd', 'e', 'f');
+  await agree(3);
+});

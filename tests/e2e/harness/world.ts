@@ -116,8 +116,8 @@ export class World {
   async photograph(test: string): Promise<string> {
     mkdirSync(PICTURES, { recursive: true });
     const words = [];
-    for (const { page, name } of this.people) {
-      const file = join(PICTURES, `${test}-${name}`.replace(/[^a-z0-9]+/gi, '-').slice(0, 90));
+    for (const [i, { page, name }] of this.people.entries()) {
+      const file = join(PICTURES, `${test}-${i}-${name}`.replace(/[^a-z0-9]+/gi, '-').slice(0, 90));
       await page.screenshot({ path: `${file}.png`, timeout: 10_000 }).catch(() => {});
       const look = () => {
         const brief = (it: Element | null) => it?.outerHTML.replace(/\s+/g, ' ').slice(0, 120);
@@ -126,9 +126,9 @@ export class World {
         return JSON.stringify({ at: location.hash, focus: brief(document.activeElement), over, last });
       };
       const silent = new Promise<string>((done) => setTimeout(done, 5000, 'no answer'));
-      words.push(`${name}: ${await Promise.race([page.evaluate(look).catch(String), silent])}`);
+      words.push(`${i} ${name}: ${await Promise.race([page.evaluate(look).catch(String), silent])}`);
     }
-    return words.join(' | ');
+    return words.join('\n');
   }
 
   async clear(): Promise<void> {
@@ -145,7 +145,7 @@ export function useWorld(config: Config = {}): World {
     await world.clear();
     world.server.checkAlive();
     expect(world.complaints.splice(0)).toEqual([]);
-    if (seen) throw new Error(`What was to be seen: ${seen}`);
+    if (seen) throw new Error(`What was to be seen:\n${seen}`);
   });
   afterAll(() => world.end());
   return world;

@@ -29,6 +29,7 @@ export class Batch {
   private readonly recount = new Set<string>();
   private readonly changed = new Map<string, MessageRow>();
   private readonly gone = new Map<string, string[]>();
+  private readonly said = new Set<string>();
   private amends: boolean | undefined;
 
   private constructor(
@@ -87,6 +88,11 @@ export class Batch {
     chat.readTime = time;
     if (chat.counted && time > chat.counted.below) delete chat.counted;
     this.countAgain(chat);
+  }
+
+  /** Who wrote this has read what stands above it, once all that moves has moved. */
+  hasSaid(row: MessageRow): void {
+    this.said.add(row.key);
   }
 
   /** Writes a new message. */
@@ -264,6 +270,10 @@ export class Batch {
   }
 
   private async finish(): Promise<Change[]> {
+    for (const key of this.said) {
+      const row = this.changed.get(key);
+      if (row) this.raiseReadTime(await this.chat(row.chat), row.time);
+    }
     for (const address of this.recount) {
       const chat = await this.chat(address);
       const { counted, readTime } = chat;

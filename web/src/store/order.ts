@@ -55,7 +55,7 @@ async function waiting(batch: Batch, chat: string): Promise<MessageRow[]> {
   return rows;
 }
 
-/** The row has another time now: so have the ends of gaps, and what is read. */
+/** The row has another time now: so have the ends of gaps, and how far each side has read. */
 export async function moved(batch: Batch, row: MessageRow, next: MessageRow): Promise<void> {
   if (row.time === next.time) return;
   const gaps = batch.tx.objectStore('gaps');
@@ -64,9 +64,13 @@ export async function moved(batch: Batch, row: MessageRow, next: MessageRow): Pr
   // Who writes without a connection has not seen what came meanwhile.
   if (next.mark === 'sending') return;
   const chat = await batch.chat(row.chat);
-  if (next.mine && next.time > row.time) batch.raiseReadTime(chat, next.time);
-  else if (row.time <= chat.readTime && next.time > chat.readTime) batch.raiseReadTime(chat, next.time);
-  else batch.countAgain(chat);
+  // Each is the time of a message. Left behind by it, one clock's time would stand among the other's: what comes next might
+  // count as read, or its sender never hear that it is.
+  for (const upTo of ['readTime', 'markedTime', 'peerReadTime'] as const)
+    if (chat[upTo] === row.time) chat[upTo] = next.time;
+  if (next.mine && next.time > row.time) batch.hasSaid(next);
+  if (chat.counted && chat.readTime > chat.counted.below) delete chat.counted;
+  batch.countAgain(chat);
 }
 
 /** Puts `rows` (oldest first) below (-1) or above (1) a time, next to it; what stands there makes room. */

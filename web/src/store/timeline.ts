@@ -48,7 +48,7 @@ export class ChatTimeline implements Timeline {
   readonly fetching = signal(false);
   private readonly unlisten: () => void;
   private loading: Promise<void> | undefined;
-  private seenTime = 0;
+  private newestSeen: Message | undefined;
   private closed = false;
   /** Something is missing between what is shown and what has come since. */
   private torn = false;
@@ -90,9 +90,13 @@ export class ChatTimeline implements Timeline {
   }
 
   seen(key: string): void {
-    const message = this.messages.peek().find((m) => m.key === key);
-    if (!message || message.time <= this.seenTime) return;
-    this.seenTime = message.time;
+    const messages = this.messages.peek();
+    const message = messages.find((m) => m.key === key);
+    // The archive may have moved the one before to an earlier time. What waits to be sent moves to a later one, past what has come.
+    const before = this.newestSeen && messages.find((m) => m.key === this.newestSeen?.key);
+    const upTo = Math.min(this.newestSeen?.time ?? 0, before?.time ?? Number.POSITIVE_INFINITY);
+    if (!message || message.time <= upTo) return;
+    this.newestSeen = message;
     this.source.markRead(this.chat, key);
   }
 
