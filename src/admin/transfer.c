@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "im/account.h"
 #include "im/archive.h"
+#include "im/media.h"
 #include "store/pie.h"
 
 /* --- export --- */
@@ -23,6 +24,11 @@ struct export_job {
     struct buf out;
     bool more;
 };
+
+static struct blobs *blobs_of(const struct request *r) {
+    const struct media *media = request_server(r)->media;
+    return media ? media->blobs : NULL;
+}
 
 static struct export_job **export_of(struct request *r) {
     return request_memory(r);
@@ -68,7 +74,8 @@ static void export_done(struct turn *turn, struct store_job *job) {
 }
 
 void command_export(struct turn *turn, struct request *r) {
-    struct pie_export_options options = {.domain = request_server(r)->options.domain, .credentials = true};
+    struct pie_export_options options = {
+        .domain = request_server(r)->options.domain, .credentials = true, .blobs = blobs_of(r)};
     struct jid jid;
     if (request_arg(r, 0).p) {
         if (!command_address(turn, r, request_arg(r, 0), &jid)) return;
@@ -95,6 +102,7 @@ struct import_job {
     struct request *request;
     struct pie_reader *reader;
     struct pie_rules rules;
+    struct pie_files files;
     struct arena *arena; /* of a batch */
     struct pie_event events[EVENTS];
     uint32_t count, done_count;
@@ -133,7 +141,12 @@ static int read_run(struct db *db, struct store_job *job) {
         if (got < 0) return got;
         m->is_over = got == 0;
         if (m->is_over) break;
+        enum pie_fate fate;
+        int err = pie_files_take(&m->files, &m->state, m->arena, &m->events[m->count], &fate);
+        if (err) return err;
+        if (fate == PIE_TAKEN) continue;
         keys_derive(m, &m->events[m->count++]);
+        if (fate == PIE_PASS_LAST) break;
     }
     return 0;
 }
@@ -158,11 +171,11 @@ static void import_end(struct import_job *m, int err) {
     const struct pie_counts *c = &m->state.counts;
     struct buf text = BUF_INIT;
     buf_printf(&text,
-               "accounts=%llu passed-over=%llu without-password=%llu messages=%llu repeated=%llu unknown=%llu "
-               "refused=%llu\n",
+               "accounts=%llu passed-over=%llu without-password=%llu messages=%llu files=%llu repeated=%llu "
+               "unknown=%llu refused=%llu\n",
                (unsigned long long)c->users, (unsigned long long)c->existing, (unsigned long long)c->keyless,
-               (unsigned long long)c->messages, (unsigned long long)c->repeated, (unsigned long long)c->unknown,
-               (unsigned long long)c->refused);
+               (unsigned long long)c->messages, (unsigned long long)c->files, (unsigned long long)c->repeated,
+               (unsigned long long)c->unknown, (unsigned long long)c->refused);
     request_write(r, buf_str(&text));
     LOG(err ? LOG_ERROR : LOG_INFO, "imported", F_STR("what", str_first(buf_str(&text), buf_len(&text) - 1)),
         F_ERR("result", err));
@@ -170,6 +183,7 @@ static void import_end(struct import_job *m, int err) {
     if (m->reader && pie_reader_why(m->reader).len) buf_add_str(&text, pie_reader_why(m->reader));
     atomic_store(&request_server(r)->importing, false);
     pie_reader_free(&m->reader);
+    pie_files_release(&m->files);
     arena_free(&m->arena);
     bytes_wipe(m, sizeof *m);
     free(m);
@@ -232,6 +246,8 @@ static void read_done(struct turn *turn, struct store_job *job) {
     struct import_job *m = (struct import_job *)job;
     if (job->result) {
         import_end(m, job->result);
+    } else if (m->count == 0 && !m->is_over) {
+        import_read(turn, m); /* pieces of a file, and nothing else */
     } else {
         import_step(turn, m, STORE_WRITE, write_run, write_done);
     }
@@ -262,6 +278,7 @@ void command_import(struct turn *turn, struct request *r) {
     m->request = r;
     m->reader = reader;
     m->arena = arena_new();
+    m->files.blobs = blobs_of(r);
     m->iterations = (unsigned)server->options.iterations;
     m->rules = (struct pie_rules){server->options.domain, server->id_key, archive_flags};
     import_read(turn, m);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "front/route.h"
+#include "im/media.h"
 #include "store/pie.h"
 
 enum { AT_ONCE = 16 }; /* in the whole server */
@@ -163,8 +164,10 @@ static void export_start(struct exchange *x, const struct export_right *right) {
     }
     struct exporting *e = msg_new(MSG_STORE_DONE, sizeof *e, 0);
     e->server = x->server;
-    struct pie_export_options options = {
-        .domain = x->server->options.domain, .only = right->bare, .generation = right->generation};
+    struct pie_export_options options = {.domain = x->server->options.domain,
+                                         .only = right->bare,
+                                         .blobs = x->server->media ? x->server->media->blobs : NULL,
+                                         .generation = right->generation};
     e->export = pie_export_new(&options);
     e->w = route_hold(x, &export_ops, e);
     export_go_on(x->turn, e);

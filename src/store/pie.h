@@ -1,17 +1,19 @@
 /*
  * pie.h: accounts as a document that other servers understand (XEP-0227, "portable import/export"; docs/decisions/015-export.md). Written and
- * read piece by piece: neither an archive of millions nor an account of many nodes is ever held in memory.
+ * read piece by piece: neither an archive of millions nor an account of many nodes nor a film is ever held in memory.
  *
- *   server-data > host > user > scram-credentials, roster, blocklist, private XML, vCard, requests, prefs, pubsub, archive
+ *   server-data > host > user > scram-credentials, roster, blocklist, private XML, vCard, requests, prefs, pubsub, archive, files
  *
- * What no specification has a place for (read marks, what waits to be handed over) stands in elements of NS_PIE_CONFAB, which others skip.
+ * What no specification has a place for (read marks, what waits to be handed over, files) stands in elements of NS_PIE_CONFAB, which others skip.
  */
 #ifndef CONFAB_STORE_PIE_H
 #define CONFAB_STORE_PIE_H
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "store/blobs.h"
 #include "store/db.h"
+#include "store/slots.h"
 #include "xml/node.h"
 #include "xmpp/jid.h"
 #include "xmpp/sasl.h"
@@ -27,9 +29,10 @@ struct pie_export;
 
 struct pie_export_options {
     struct str domain;
-    struct str only;    /* bare address; STR_NONE: all accounts */
-    bool credentials;   /* what proves the password */
-    int64_t generation; /* with `only`: ERR_DENIED if its credentials are others by now; 0: whatever they are */
+    struct str only;     /* bare address; STR_NONE: all accounts */
+    bool credentials;    /* what proves the password */
+    struct blobs *blobs; /* uploaded files are in it; NULL: they are not */
+    int64_t generation;  /* with `only`: ERR_DENIED if its credentials are others by now; 0: whatever they are */
 };
 
 /* Copies the strings. */
@@ -50,7 +53,8 @@ struct pie_event {
     enum pie_event_kind kind;
     const struct xml_node *el; /* PIE_OPEN, PIE_CLOSE: the opening tag, without what is inside */
     const struct scram_keys
-        *keys; /* of a user whose password stands there: SHA-1's, SHA-256's; NULL. The caller's to add */
+        *keys;           /* of a user whose password stands there: SHA-1's, SHA-256's; NULL. The caller's to add */
+    const uint8_t *hash; /* at the end of a file that is on the disk, as a whole (pie_files.c); NULL */
 };
 
 struct pie_reader;
@@ -72,7 +76,15 @@ struct pie_rules {
 };
 
 struct pie_counts {
-    uint64_t users, existing, messages, repeated, unknown, refused, keyless;
+    uint64_t users, existing, messages, files, repeated, unknown, refused, keyless;
+};
+
+/* A file whose content comes. */
+struct pie_file {
+    int64_t slot; /* 0: it is not wanted */
+    int64_t size, until_us;
+    char name[SLOT_ID_LEN + 1];
+    uint8_t hash[SLOT_HASH_LEN], secret[SLOT_HASH_LEN]; /* as the document has them */
 };
 
 /* How far an import is, between two transactions; zeroed at the beginning. By value. */
@@ -85,6 +97,7 @@ struct pie_state {
     int64_t last_owed; /* and to one that is to be handed over */
     int64_t place;     /* of what has been handed over */
     int64_t node;      /* whose items come; 0: none */
+    struct pie_file file;
     struct scram_keys sha1, sha256;
     uint16_t bare_len;
     char bare[2 * JID_PART_MAX + 2];
@@ -98,8 +111,32 @@ struct pie_state {
 int pie_apply(struct db *db, const struct pie_rules *rules, struct arena *arena, const struct pie_event *event,
               struct pie_state *state, bool *out_done);
 
+/* The end of a file, in a user. */
+int pie_file_end(struct db *db, const struct pie_event *event, struct pie_state *state);
+
 /* One element inside a user, by its name; *out_known: false when it means nothing to us (pie_parts.c). */
 int pie_part(struct db *db, const struct pie_rules *rules, struct arena *arena, const struct xml_node *el,
              struct pie_state *state, bool *out_known);
+
+/* --- the contents of files, on their way from the document to the disk (pie_files.c): a thread for files --- */
+
+struct pie_files {
+    struct blobs *blobs;
+    struct blob_writer *writer; /* of the file that comes */
+    bool is_bad, is_sealed;
+    uint8_t hash[SLOT_HASH_LEN];
+};
+
+enum pie_fate {
+    PIE_PASS, /* it is for pie_apply */
+    PIE_PASS_LAST, /* the same, and what comes after it may be read only when that is committed: it says whether the file is wanted */
+    PIE_TAKEN /* it has been dealt with */
+};
+
+/* Each event as it is read; state: as of the last commit. ERR_FULL, ERR_IO: not now. */
+int pie_files_take(struct pie_files *files, const struct pie_state *state, struct arena *arena, struct pie_event *event,
+                   enum pie_fate *out);
+/* What is half-written stays for an import that goes on, or until its slot expires. */
+void pie_files_release(struct pie_files *files);
 
 #endif

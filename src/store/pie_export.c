@@ -20,14 +20,19 @@
 #include "xml/writer.h"
 #include "xmpp/ns.h"
 
-enum { PIECE = 256 << 10, ROWS = 500, ITEMS = 50, MARKS = 500 };
+/* FILE_PIECE: whole groups of three bytes. */
+enum { PIECE = 256 << 10, ROWS = 500, ITEMS = 50, MARKS = 500, FILE_PIECE = 3 << 15 };
 
 struct pie_export {
     struct buf domain, only, user, node;
     bool all, credentials, is_begun, is_inside; /* is_inside: of user */
     struct account_row row;
     unsigned part;
-    int64_t cursor; /* of the part */
+    int64_t cursor;       /* of the part */
+    struct slot_row slot; /* whose content is being written, or was last */
+    uint64_t slot_offset;
+    int handle; /* of that content; -1: between two files */
+    struct blobs *blobs;
     int64_t generation;
     uint64_t users;
     struct arena *arena; /* of one call */
@@ -44,6 +49,8 @@ struct pie_export *pie_export_new(const struct pie_export_options *options) {
     if (!e->all) buf_add_str(&e->only, options->only);
     e->credentials = options->credentials;
     e->generation = options->generation;
+    e->blobs = options->blobs;
+    e->handle = -1;
     e->arena = arena_new();
     return e;
 }
@@ -52,6 +59,7 @@ void pie_export_free(struct pie_export **slot) {
     struct pie_export *e = *slot;
     if (!e) return;
     *slot = NULL;
+    blob_read_close(&e->handle);
     bytes_wipe(&e->row, sizeof e->row);
     buf_free(&e->domain);
     buf_free(&e->only);
@@ -378,6 +386,59 @@ static int part_offline(struct db *db, struct pie_export *e) {
     return 0;
 }
 
+/* --- uploaded files --- */
+
+static void put_time(struct pie_export *e, const char *name, int64_t us) {
+    put_attr(e, name, datetime_format(e->arena, us));
+}
+
+static void put_file(struct pie_export *e, const uint8_t hash[SLOT_HASH_LEN], const uint8_t secret[SLOT_HASH_LEN]) {
+    const struct slot_row *row = &e->slot;
+    put(e, "<file xmlns='urn:confab:export:0'");
+    put_attr(e, "id", str_of(row->get_id, SLOT_ID_LEN));
+    put_attr(e, "name", str_of(row->name, row->name_len));
+    put_attr(e, "type", str_of(row->type, row->type_len));
+    put_attr(e, "size", arena_printf(e->arena, "%lld", (long long)row->size));
+    put_attr(e, "purpose", slot_purpose_name(row->purpose));
+    put_time(e, "created", row->created_us);
+    if (row->expires_us) put_time(e, "until", row->expires_us);
+    put_attr(e, "sha-256", base64_encode(e->arena, str_of((const char *)hash, SLOT_HASH_LEN)));
+    if (e->credentials) put_attr(e, "secret", base64_encode(e->arena, str_of((const char *)secret, SLOT_HASH_LEN)));
+    put(e, ">\n");
+}
+
+/* One that has been deleted a moment ago is not in it. 0: that was all. */
+static int file_begin(struct db *db, struct pie_export *e) {
+    uint8_t hash[SLOT_HASH_LEN], secret[SLOT_HASH_LEN];
+    int err = slots_next(db, e->row.id, e->slot.created_us, e->slot.id, &e->slot, hash, secret);
+    if (err) return err == ERR_NOT_FOUND ? 0 : err;
+    err = blob_read_open(e->blobs, str_of(e->slot.file, SLOT_ID_LEN), &e->handle);
+    if (err) return err == ERR_NOT_FOUND ? 1 : err;
+    put_file(e, hash, secret);
+    e->slot_offset = 0;
+    return 1;
+}
+
+static int part_files(struct db *db, struct pie_export *e) {
+    if (!e->blobs) return 0;
+    if (e->handle < 0) return file_begin(db, e);
+    uint64_t left = (uint64_t)e->slot.size - e->slot_offset;
+    size_t len = left < FILE_PIECE ? (size_t)left : FILE_PIECE;
+    if (len == 0) {
+        blob_read_close(&e->handle);
+        put(e, "</file>\n");
+        return 1;
+    }
+    char *bytes = arena_alloc(e->arena, len);
+    int err = blob_read(e->handle, e->slot_offset, bytes, len);
+    if (err) return err;
+    put(e, "<piece>");
+    buf_add_str(e->out, base64_encode(e->arena, str_of(bytes, len)));
+    put(e, "</piece>\n");
+    e->slot_offset += len;
+    return 1;
+}
+
 /* --- what only this server understands --- */
 
 static int part_place(struct db *db, struct pie_export *e) {
@@ -405,7 +466,7 @@ static int part_marks(struct db *db, struct pie_export *e) {
 
 static int (*const parts[])(struct db *db, struct pie_export *e) = {
     part_credentials, part_roster, part_requests, part_blocked, part_prefs,   part_vcard,   part_private,
-    part_nodes,       part_items,  part_place,    part_marks,   part_archive, part_offline,
+    part_nodes,       part_items,  part_place,    part_marks,   part_archive, part_offline, part_files,
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
@@ -444,6 +505,7 @@ static void account_begin(struct pie_export *e) {
     e->is_inside = true;
     e->part = 0;
     e->cursor = 0;
+    e->slot = (struct slot_row){.created_us = INT64_MIN};
     buf_clear(&e->node);
     e->users++;
 }

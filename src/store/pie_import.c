@@ -146,6 +146,7 @@ static int open_event(struct db *db, const struct pie_rules *rules, struct arena
         if (!st->in_host) st->counts.refused++;
         return 0;
     }
+    st->file.slot = 0;
     if (xml_is(el, NS_PIE, STR("user")) && st->in_host) return user_open(db, rules, arena, el, event->keys, st);
     return st->account ? pie_part(db, rules, arena, el, st, out_known) : 0;
 }
@@ -161,6 +162,8 @@ int pie_apply(struct db *db, const struct pie_rules *rules, struct arena *arena,
         if (st->account) err = pie_part(db, rules, arena, event->el, st, &is_known);
     } else if (xml_is(event->el, NS_PIE, STR("user"))) {
         err = user_close(db, st, out_done);
+    } else if (xml_is(event->el, NS_PIE_CONFAB, STR("file"))) {
+        err = pie_file_end(db, event, st);
     } else if (str_eq(event->el->name, STR("items"))) {
         st->node = 0;
     }

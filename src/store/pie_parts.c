@@ -368,6 +368,68 @@ static int part_read(struct part *p) {
     return db_run(s);
 }
 
+static bool hash_attr(struct part *p, const char *name, uint8_t out[SLOT_HASH_LEN]) {
+    struct str bytes, text = xml_attr(p->el, str_c(name));
+    if (!text.p || base64_decode(p->arena, text, &bytes) || bytes.len != SLOT_HASH_LEN) return false;
+    memcpy(out, bytes.p, SLOT_HASH_LEN);
+    return true;
+}
+
+static bool text_attr(struct part *p, const char *name, char *out, size_t max, uint16_t *out_len) {
+    struct str text = xml_attr(p->el, str_c(name));
+    if (text.len > max) return false;
+    if (text.len) memcpy(out, text.p, text.len);
+    *out_len = (uint16_t)text.len;
+    return true;
+}
+
+static bool slot_of(struct part *p, struct slot_row *row, struct pie_file *file) {
+    *row = (struct slot_row){.account = p->st->account};
+    struct str raw, id = xml_attr(p->el, STR("id")), purpose = xml_attr(p->el, STR("purpose"));
+    for (int i = 0; i < SLOT_PURPOSES; i++)
+        if (str_eq(purpose, slot_purpose_name((enum slot_purpose)i))) row->purpose = (enum slot_purpose)i;
+    if (id.len != SLOT_ID_LEN || base64url_decode(p->arena, id, &raw)) return false;
+    memcpy(row->get_id, id.p, SLOT_ID_LEN);
+    memcpy(file->name, id.p, SLOT_ID_LEN);
+    if (!hash_attr(p, "secret", file->secret)) random_bytes(file->secret, SLOT_HASH_LEN);
+    if (datetime_parse(xml_attr(p->el, STR("until")), &file->until_us)) file->until_us = 0;
+    if (datetime_parse(xml_attr(p->el, STR("created")), &row->created_us) || row->created_us > p->st->now_us)
+        row->created_us = p->st->now_us;
+    return text_attr(p, "name", row->name, SLOT_NAME_MAX, &row->name_len) &&
+           text_attr(p, "type", row->type, SLOT_TYPE_MAX, &row->type_len) && hash_attr(p, "sha-256", file->hash) &&
+           int_attr(p->el, "size", &row->size) && row->size >= 0;
+}
+
+/* Its content follows, and then its end. A day is what an import that was cut off may take to go on without sending it again. */
+static int part_file(struct part *p) {
+    const int64_t day_us = 86400 * (int64_t)1000000;
+    struct slot_row row;
+    struct pie_file *file = &p->st->file;
+    if (!slot_of(p, &row, file)) return refuse(p);
+    if (file->until_us && file->until_us <= p->st->now_us) return 0;
+    row.expires_us = p->st->now_us + day_us;
+    file->size = row.size;
+    int err = slots_adopt(p->db, &row, &file->slot);
+    if (err) file->slot = 0;
+    if (err == ERR_EXISTS) p->st->counts.repeated++;
+    return err == ERR_EXISTS ? 0 : err;
+}
+
+int pie_file_end(struct db *db, const struct pie_event *event, struct pie_state *st) {
+    const struct pie_file *file = &st->file;
+    int64_t slot = file->slot;
+    st->file.slot = 0;
+    if (!slot) return 0;
+    if (event->hash && memcmp(event->hash, file->hash, SLOT_HASH_LEN) == 0) {
+        int err = slots_adopted(db, slot, file->hash, file->secret, st->now_us, file->until_us);
+        if (!err) st->counts.files++;
+        if (err != ERR_NOT_FOUND) return err;
+    }
+    st->counts.refused++;
+    int err = slots_remove(db, slot);
+    return err == ERR_NOT_FOUND ? 0 : err;
+}
+
 static int nothing(struct part *p) {
     (void)p;
     return 0;
@@ -397,6 +459,8 @@ int pie_part(struct db *db, const struct pie_rules *rules, struct arena *arena, 
         {STR_INIT("urn:xmpp:mam:2"), STR_INIT("result"), part_result},
         {STR_INIT("urn:xmpp:pie:0"), STR_INIT("offline-messages"), nothing},
         {STR_INIT("jabber:client"), STR_INIT("message"), part_offline},
+        {STR_INIT("urn:confab:export:0"), STR_INIT("file"), part_file},
+        {STR_INIT("urn:confab:export:0"), STR_INIT("piece"), nothing},
         {STR_INIT("urn:confab:export:0"), STR_INIT("place"), part_place},
         {STR_INIT("urn:confab:export:0"), STR_INIT("read"), part_read},
     };

@@ -58,7 +58,7 @@ static const struct {
     const char *around, *name;
 } containers[] = {
     {"", "server-data"}, {"server-data", "host"},      {"host", "user"}, {"user", "pubsub"}, {"pubsub", "items"},
-    {"user", "archive"}, {"user", "offline-messages"},
+    {"user", "archive"}, {"user", "offline-messages"}, {"user", "file"},
 };
 
 static int fail(struct pie_reader *r, int err, const char *why) {
@@ -253,13 +253,13 @@ static int level_open(struct pie_reader *r, struct source *s, struct str tag, st
     r->level_count++;
     r->is_empty = is_empty;
     source_take(s, tag.len);
-    *out = (struct pie_event){PIE_OPEN, xml_copy_deep(arena, level->el), NULL};
+    *out = (struct pie_event){PIE_OPEN, xml_copy_deep(arena, level->el), NULL, NULL};
     return 1;
 }
 
 static int level_end(struct pie_reader *r, struct arena *arena, struct pie_event *out) {
     struct level *level = &r->levels[--r->level_count];
-    *out = (struct pie_event){PIE_CLOSE, xml_copy_deep(arena, level->el), NULL};
+    *out = (struct pie_event){PIE_CLOSE, xml_copy_deep(arena, level->el), NULL, NULL};
     arena_release(r->arena, level->before);
     r->is_empty = false;
     return 1;
@@ -292,9 +292,8 @@ static int element(struct pie_reader *r, struct source *s, struct arena *arena, 
         int err = include(r, arena, el);
         return err ? err : 2; /* go on there */
     }
-    *out =
-        (struct pie_event){PIE_ELEMENT, xml_copy_deep(arena, el), NULL}; /* namespaces were of levels, which may end */
-    ;
+    /* Namespaces were of levels, which may end. */
+    *out = (struct pie_event){PIE_ELEMENT, xml_copy_deep(arena, el), NULL, NULL};
     return 1;
 }
 

@@ -10,6 +10,11 @@
 
 #define HOUR_US (3600 * (int64_t)1000000)
 
+struct str slot_purpose_name(enum slot_purpose purpose) {
+    static const struct str names[SLOT_PURPOSES] = {STR_INIT("message"), STR_INIT("profile"), STR_INIT("ephemeral")};
+    return names[purpose];
+}
+
 void slot_secret_hash(struct str secret, uint8_t out[SLOT_HASH_LEN]) {
     hash_bytes(HASH_SHA256, secret, out);
 }
@@ -48,11 +53,7 @@ static int quota_check(struct db *db, const struct slot_row *row, int64_t quota,
     return ERR_LIMIT;
 }
 
-int slots_create(struct db *db, const struct slot_row *row, const uint8_t secret[SLOT_HASH_LEN],
-                 const struct slot_limits *limits, int64_t *out_retry_us) {
-    int err = rate_check(db, row, limits->per_hour, out_retry_us);
-    if (!err) err = quota_check(db, row, limits->quota, out_retry_us);
-    if (err) return err;
+static int slot_insert(struct db *db, const struct slot_row *row, const uint8_t secret[SLOT_HASH_LEN]) {
     struct db_statement *s = db_prepare(
         db, "INSERT INTO slots (get_id, secret, account, name, type, size, purpose, state, created_us, expires_us, "
             "gone_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)");
@@ -67,6 +68,13 @@ int slots_create(struct db *db, const struct slot_row *row, const uint8_t secret
     db_bind_int(s, 9, row->expires_us);
     db_bind_int(s, 10, row->gone_us);
     return db_run(s);
+}
+
+int slots_create(struct db *db, const struct slot_row *row, const uint8_t secret[SLOT_HASH_LEN],
+                 const struct slot_limits *limits, int64_t *out_retry_us) {
+    int err = rate_check(db, row, limits->per_hour, out_retry_us);
+    if (!err) err = quota_check(db, row, limits->quota, out_retry_us);
+    return err ? err : slot_insert(db, row, secret);
 }
 
 /* --- finding --- */
@@ -121,6 +129,27 @@ bool slots_owns_open(struct db *db, struct str file) {
     int got = db_step(s);
     db_finish(s);
     return got != 0; /* when the database fails nothing is thrown away */
+}
+
+int slots_next(struct db *db, int64_t account, int64_t after_us, int64_t after_id, struct slot_row *out,
+               uint8_t out_hash[SLOT_HASH_LEN], uint8_t out_secret[SLOT_HASH_LEN]) {
+    struct db_statement *s =
+        db_prepare(db, "SELECT " COLUMNS "WHERE s.account = ?1 AND (s.created_us, s.id) > (?2, ?3) AND s.state = 1 "
+                       "ORDER BY s.created_us, s.id LIMIT 1");
+    db_bind_int(s, 1, account);
+    db_bind_int(s, 2, after_us);
+    db_bind_int(s, 3, after_id);
+    int err = row_find(s, 0, out);
+    if (err) return err;
+    s = db_prepare(db, "SELECT blob, secret FROM slots WHERE id = ?1");
+    db_bind_int(s, 1, out->id);
+    int got = db_step(s);
+    struct str hash = got == 1 ? db_blob(s, 0) : STR_NONE, secret = got == 1 ? db_blob(s, 1) : STR_NONE;
+    bool is_good = hash.len == SLOT_HASH_LEN && secret.len == SLOT_HASH_LEN;
+    if (is_good) memcpy(out_hash, hash.p, SLOT_HASH_LEN);
+    if (is_good) memcpy(out_secret, secret.p, SLOT_HASH_LEN);
+    db_finish(s);
+    return got < 0 ? got : is_good ? 0 : ERR_STORE;
 }
 
 int slots_touch(struct db *db, int64_t id, int64_t expires_us) {
@@ -222,6 +251,35 @@ int slots_complete(struct db *db, int64_t id, const uint8_t hash[SLOT_HASH_LEN],
     db_bind_int(s, 1, id);
     db_bind_blob(s, 2, str_of(hash, SLOT_HASH_LEN));
     db_bind_int(s, 3, expires_us);
+    return db_run(s);
+}
+
+int slots_adopt(struct db *db, const struct slot_row *row, int64_t *out_id) {
+    struct db_statement *s = db_prepare(db, "SELECT id, account, state FROM slots WHERE get_id = ?1");
+    db_bind_text(s, 1, str_of(row->get_id, SLOT_ID_LEN));
+    int64_t found[3] = {0, 0, SLOT_GONE};
+    int err = numbers_read(s, 3, found);
+    if (err) return err;
+    *out_id = found[0];
+    if (found[0] && found[2] == SLOT_OPEN && found[1] == row->account) return 0;
+    if (found[2] != SLOT_GONE) return ERR_EXISTS;
+    s = db_prepare(db, "DELETE FROM slots WHERE id = ?1 AND state = 2");
+    db_bind_int(s, 1, found[0]);
+    err = db_run(s);
+    uint8_t nobodys[SLOT_HASH_LEN];
+    random_bytes(nobodys, sizeof nobodys);
+    if (!err) err = slot_insert(db, row, nobodys);
+    *out_id = db_last_id(db);
+    return err;
+}
+
+int slots_adopted(struct db *db, int64_t id, const uint8_t hash[SLOT_HASH_LEN], const uint8_t secret[SLOT_HASH_LEN],
+                  int64_t now_us, int64_t expires_us) {
+    int err = slots_complete(db, id, hash, now_us, expires_us);
+    if (err) return err;
+    struct db_statement *s = db_prepare(db, "UPDATE OR IGNORE slots SET secret = ?2 WHERE id = ?1");
+    db_bind_int(s, 1, id);
+    db_bind_blob(s, 2, str_of(secret, SLOT_HASH_LEN));
     return db_run(s);
 }
 

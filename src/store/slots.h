@@ -15,6 +15,7 @@
 
 enum slot_state { SLOT_OPEN, SLOT_DONE, SLOT_GONE };
 enum slot_purpose { SLOT_MESSAGE, SLOT_PROFILE, SLOT_EPHEMERAL };
+#define SLOT_PURPOSES 3
 
 struct slot_row {
     int64_t id, account, size, created_us;
@@ -33,16 +34,30 @@ struct slot_limits {
     int64_t per_hour; /* 0: any number */
 };
 
+/* "message", "profile", "ephemeral", as XEP-0363's namespaces end. */
+struct str slot_purpose_name(enum slot_purpose purpose);
+
 /* The PUT address is not stored, only this of its secret. */
 void slot_secret_hash(struct str secret, uint8_t out[SLOT_HASH_LEN]);
 
 /* row: all but id, state and file. ERR_LIMIT: over the quota or the rate; *out_retry_us: when there may be room, 0: nobody knows. */
 int slots_create(struct db *db, const struct slot_row *row, const uint8_t secret[SLOT_HASH_LEN],
                  const struct slot_limits *limits, int64_t *out_retry_us);
+/*
+ * The same for a file that comes from another server, under the id that it had there: nobody but who calls can write it, and no limit holds.
+ * ERR_EXISTS: there is a file of that id. Once more for the same account, while it is open: the same slot.
+ */
+int slots_adopt(struct db *db, const struct slot_row *row, int64_t *out_id);
+/* slots_complete, and who holds the secret that it had may delete it here too. */
+int slots_adopted(struct db *db, int64_t id, const uint8_t hash[SLOT_HASH_LEN], const uint8_t secret[SLOT_HASH_LEN],
+                  int64_t now_us, int64_t expires_us);
 /* Open or done; ERR_NOT_FOUND also for one that has gone or has expired. */
 int slots_find_by_secret(struct db *db, const uint8_t secret[SLOT_HASH_LEN], int64_t now_us, struct slot_row *out);
 /* Only what is complete. */
 int slots_find_by_id(struct db *db, struct str get_id, int64_t now_us, struct slot_row *out);
+/* The next complete one of an account, by when it was made and its number. ERR_NOT_FOUND: that was all. */
+int slots_next(struct db *db, int64_t account, int64_t after_us, int64_t after_id, struct slot_row *out,
+               uint8_t out_hash[SLOT_HASH_LEN], uint8_t out_secret[SLOT_HASH_LEN]);
 /* An open slot lives on. */
 int slots_touch(struct db *db, int64_t id, int64_t expires_us);
 /* All bytes are there, in a file named as the slot. If there is such content already the slot owns that, and its own file is dead.

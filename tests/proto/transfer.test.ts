@@ -1,6 +1,7 @@
 // Export and import (XEP-0227): everything of everybody goes into one file, and a fresh server makes the same of it; cut off in the middle, the same
 // import completes it; what exists is not touched; what is no such document makes nothing.
 
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +9,9 @@ import {
   type Account,
   bodies,
   type Client,
+  eventually,
   everything,
+  filesOf,
   inbox,
   NS,
   page,
@@ -20,8 +23,11 @@ import {
 } from './harness/index.ts';
 import { create, owner, publish } from './harness/pep.ts';
 
-const from = useServer();
-const to = useServer();
+const limits = { file_size: '20M', media_quota: '40M' };
+const from = useServer({ limits });
+const to = useServer({ limits });
+const old = filesOf(from);
+const young = filesOf(to);
 
 let serial = 0;
 const fresh = (): string => join(from.server.dir, `export-${++serial}.xml`);
@@ -149,6 +155,112 @@ test('cut off by a kill, the same import completes it; nobody gets in before; th
   expect(bodies(await everything(there))).toEqual(Array.from({ length: 1500 }, (_, i) => String(i)));
   await there.close();
   expect(await importInto(file)).toMatchObject({ accounts: 0, 'passed-over': 1, messages: 0 });
+});
+
+describe('files', () => {
+  async function uploaded(c: Client, name: string, body: Buffer, type?: string) {
+    const s = await old.slot(c, name, body.length, type);
+    expect((await old.put(s, body, type)).status).toBe(201);
+    return { s, body };
+  }
+
+  test('are there under their addresses, and whoever could delete them can; equal ones are one; the same file again', async () => {
+    const [m] = await from.accounts('mia');
+    const mia = await from.signIn(m);
+    const [big, twin] = [randomBytes(700_001), Buffer.from('twin')];
+    const all = [
+      await uploaded(mia, 'big ünd <odd>.bin', big),
+      await uploaded(mia, 'a.txt', twin, 'text/plain'),
+      await uploaded(mia, 'b.txt', twin, 'text/plain'),
+    ];
+    const gone = await uploaded(mia, 'gone', Buffer.from('gone'));
+    expect((await old.request(gone.s.put, 'DELETE')).status).toBe(204);
+    await old.slot(mia, 'never sent', 10);
+    const file = await exported(m.jid);
+    expect(await importInto(file)).toMatchObject({ accounts: 1, files: 3, repeated: 0, unknown: 0, refused: 0 });
+    for (const { s, body } of all) {
+      const got = await young.request(s.get);
+      expect([got.status, got.body.equals(body)]).toEqual([200, true]);
+      expect(got.headers['content-type']).toBe((await old.request(s.get)).headers['content-type']);
+    }
+    await eventually(() => young.stored().length === 2);
+    expect(users(await exported(m.jid, to.server))).toBe(users(file));
+    for (const { s } of all) expect((await young.request(s.put, 'DELETE')).status).toBe(204);
+    await eventually(() => young.stored().length === 0);
+
+    // What one fetches oneself has them too, and not what would let its finder delete them.
+    const url = new URL((await mia.get(`<export xmlns='urn:confab:export:0'/>`)).at('export').need('url'));
+    const mine = (await old.request(url)).body.toString();
+    expect(mine.match(/<file /g)).toHaveLength(3);
+    expect(mine).not.toContain(' secret=');
+    expect(readFileSync(file, 'utf8').match(/ secret=/g)).toHaveLength(3);
+  });
+
+  test('of an import that was killed are whole when it has gone on', async () => {
+    const [m] = await from.accounts('mia');
+    const mia = await from.signIn(m);
+    const all = [];
+    for (let i = 0; i < 3; i++) all.push(await uploaded(mia, `${i}`, randomBytes(9_000_000 + i)));
+    const file = await exported(m.jid);
+    const whole = readFileSync(file, 'utf8');
+    // Cut off in the middle of the second, whose part stays; and while it works on any of them.
+    const half = fresh();
+    writeFileSync(half, whole.slice(0, whole.length / 2));
+    await expect(to.server.ctl(['import', half])).rejects.toThrow(/ends too early/);
+    await to.server.restart('SIGKILL');
+    const dying = to.server.ctl(['import', file]).catch(() => undefined);
+    await eventually(() => young.stored().filter((path) => !path.startsWith('open/')).length >= 2);
+    await to.server.restart('SIGKILL');
+    await dying;
+    const { refused, unknown } = await importInto(file);
+    expect([refused, unknown]).toEqual([0, 0]);
+    for (const { s, body } of all) expect((await young.request(s.get)).body.equals(body)).toBe(true);
+    expect(young.stored().length).toBe(3);
+  });
+
+  test('that are not what the document says are left out, and nothing of them stays', async () => {
+    const [m] = await to.accounts('mia');
+    const mia = await to.signIn(m);
+    const taken = await young.slot(mia, 'taken', 4);
+    expect((await young.put(taken, Buffer.from('mine'))).status).toBe(201);
+    const before = young.stored();
+    const id = () => randomBytes(16).toString('base64url');
+    const hash = (text: string) => createHash('sha256').update(text).digest('base64');
+    const piece = (text: string) => `<piece>${Buffer.from(text).toString('base64')}</piece>`;
+    const made = (attrs: Record<string, string>, inside: string) => {
+      const all = { id: id(), name: 'n', type: '', size: '4', 'sha-256': hash('good'), ...attrs };
+      const text = Object.entries(all).map(([k, v]) => x` ${raw(k)}='${v}'`);
+      return `<file xmlns='urn:confab:export:0'${text.join('')}>${inside}</file>`;
+    };
+    const good = id();
+    const wrong = [
+      made({ id: '../../../../etc/passwd' }, piece('good')),
+      made({ id: `${'A'.repeat(20)}/x` }, piece('good')),
+      made({ id: 'short' }, piece('good')),
+      made({ size: '-1' }, piece('good')),
+      made({ size: '99999999999999999999' }, piece('good')),
+      made({ 'sha-256': 'AAAA' }, piece('good')),
+      made({ name: 'n'.repeat(300) }, piece('good')),
+      made({}, piece('evil')),
+      made({ size: '5' }, piece('good')),
+      made({ size: '3' }, piece('good')),
+      made({}, '<piece>!</piece>'),
+      made({}, ''),
+    ];
+    const file = fresh();
+    writeFileSync(
+      file,
+      `<server-data xmlns='urn:xmpp:pie:0'><host jid='${to.domain}'><user name='odd' password='p'>${wrong.join('')}
+       ${made({ id: taken.get.pathname.split('/')[2]! }, piece('good'))}
+       ${made({ until: '2020-01-01T00:00:00Z' }, piece('good'))}
+       ${made({ id: good }, `${piece('go')}<other xmlns='urn:x'/>${piece('od')}`)}</user></host></server-data>`,
+    );
+    const done = await importInto(file);
+    expect(done).toMatchObject({ accounts: 1, files: 1, repeated: 1, unknown: 1, refused: wrong.length });
+    expect((await young.request(`/files/${good}/n`)).body.toString()).toBe('good');
+    expect((await young.request(taken.get)).body.toString()).toBe('mine');
+    await eventually(() => young.stored().length === before.length + 1);
+  });
 });
 
 describe('from elsewhere', () => {
