@@ -165,24 +165,24 @@ test('what is read on one device is read on the other; so is what waits in the c
 
 test('a message that failed on one device failed on the other, and can be sent again from there', async () => {
   const { phone, pc, noah, a } = await world.three();
-  await noah.button(new RegExp(`^Block ${a.name}`)).click();
+  await noah.block(a.name, true);
   await phone.say('are you angry?');
   for (const device of [phone, pc]) await device.mark('are you angry?', 'failed');
   await sameLog(phone, pc);
-  await noah.button(new RegExp(`^Unblock ${a.name}`)).click();
+  await noah.block(a.name, false);
   await pc.button('Send again').click();
   for (const device of [phone, pc]) await device.mark('are you angry?', 'read');
   await sameLog(phone, pc);
 
   // One of the two is in a tunnel while it fails, and when it is sent again.
-  await noah.button(new RegExp(`^Block ${a.name}`)).click();
+  await noah.block(a.name, true);
   pc.link.breakDown();
   await phone.say('still angry?');
   await phone.mark('still angry?', 'failed');
   pc.link.mend();
   await pc.mark('still angry?', 'failed');
   await sameLog(phone, pc);
-  await noah.button(new RegExp(`^Unblock ${a.name}`)).click();
+  await noah.block(a.name, false);
   phone.link.breakDown();
   await pc.button('Send again').click();
   await pc.mark('still angry?', 'read');
@@ -274,13 +274,13 @@ test('contacts, names and blocks are the same on both', async () => {
   // Blocked on one is blocked on the other.
   await pc.go('Chats');
   await pc.chatWith('Captain Noah');
-  await pc.button(/^Block Captain Noah/).click();
+  await pc.block('Captain Noah', true);
   await phone.go('Chats');
   await sameList(phone, pc);
   await phone.row('Captain Noah').click();
   const said = 'You blocked Captain Noah.';
   for (const device of [phone, pc]) await device.page.getByText(said).first().waitFor();
-  await pc.button(/^Unblock Captain Noah/).click();
+  await pc.block('Captain Noah', false);
   for (const device of [phone, pc]) await device.page.getByText(said).first().waitFor({ state: 'detached' });
 
   // Taken out of the contacts on one, while the other is away.
@@ -296,6 +296,33 @@ test('contacts, names and blocks are the same on both', async () => {
   await pc.go('People');
   await pc.row(c.name).waitFor({ state: 'detached' });
   await sameList(phone, pc);
+});
+
+test('what is chosen on one is chosen on both, and on a device that is new before anybody hears of it', async () => {
+  const { phone, pc, noah, a } = await world.three();
+  const receipts = (device: Person) => device.page.getByRole('switch', { name: 'That you have read a message' });
+  const isOn = (device: Person, on: boolean) =>
+    expect.poll(() => receipts(device).getAttribute('aria-checked')).toBe(String(on));
+  for (const device of [phone, pc]) {
+    await device.page.goto(`${device.link.url}#/settings/privacy`);
+    await isOn(device, true);
+  }
+  pc.link.breakDown();
+  await receipts(phone).click();
+  await isOn(phone, false);
+  pc.link.mend();
+  await isOn(pc, false);
+  await noah.say('do you read this?');
+  await phone.titled(/^\(1\)/);
+  const third = await world.enter(a, { size: 'tablet' });
+  await third.chatWith(noah.name);
+  await third.sees('do you read this?');
+  await phone.titled(/^Confab/);
+  await noah.mark('do you read this?', 'delivered');
+  await receipts(pc).click();
+  await isOn(phone, true);
+  await noah.say('and this?');
+  await noah.mark('and this?', 'read');
 });
 
 test('the devices are the same on both, and one that is signed out is gone from both', async () => {

@@ -1,6 +1,7 @@
 // A made-up store: the same contract as the real one (src/store/model.ts), filled with nothing, little or very much,
 // so that the views can be looked at and tested without a server. Never part of the product's build.
 import { computed, type Signal, signal } from '@preact/signals';
+import { DEFAULT_CHOICES } from '../src/store/choices';
 import type {
   Account,
   Address,
@@ -8,6 +9,7 @@ import type {
   Availability,
   Chat,
   ChatSettings,
+  Choices,
   Connection,
   Contact,
   ContactRequest,
@@ -283,12 +285,9 @@ export function createFixture(options: FixtureOptions): Fixture {
     theme: 'system',
     textSize: 100,
     sound: true,
-    enterSends: true,
-    sendTyping: true,
-    sendRead: true,
-    previews: true,
     ...options.settings,
   });
+  const choices = signal<Choices>(DEFAULT_CHOICES);
   if (options.devices === 'one') devices = devices.filter((it) => it.here);
   if (options.devices === 'many') devices = [...devices, ...MANY_DEVICES];
   const now = Date.now();
@@ -846,6 +845,10 @@ export function createFixture(options: FixtureOptions): Fixture {
       return undefined;
     },
     changePassword: (old) => wrong(old),
+    choices,
+    setChoices(by) {
+      choices.value = { ...choices.peek(), ...by };
+    },
     exportAddress: async () => `${page()}/made/export.xml`,
     deleteAccount: (password) => wrong(password),
     async signOut() {

@@ -295,7 +295,7 @@ describe('coming back', () => {
 
   it('who reads in silence tells the own devices only', async () => {
     const session = await open();
-    app.setSettings({ sendRead: false });
+    session.setChoices({ sendRead: false });
     say(BEN, MIA, 'psst', 's1');
     await until(() => session.unread.value === 1);
     const t = await opened(session);

@@ -86,7 +86,11 @@ describe('at the beginning of a session', () => {
     const report = (e: unknown) => {
       throw e;
     };
-    const mirror = new Mirror({ db, own: 'mia@x', client, emit: () => {}, onItem: async () => {}, report });
+    const nothing = async () => {};
+    const onKnown = async () => {
+      told.push('known');
+    };
+    const mirror = new Mirror({ db, own: 'mia@x', client, emit: () => {}, onItem: nothing, onKnown, report });
     return { db, mirror, asked, told };
   };
 
@@ -100,9 +104,9 @@ describe('at the beginning of a session', () => {
     expect([...asked.keys()].sort()).toEqual([...MIRRORED].sort());
     asked.get(NS.drafts)!.refuse();
     asked.get(NS.pins)!.answer(['new']);
-    for (const node of [NS.chats, NS.hidden]) asked.get(node)!.answer([]);
+    for (const node of [NS.choices, NS.chats, NS.hidden]) asked.get(node)!.answer([]);
     await mirror.idle();
-    expect(told).toEqual([`${NS.chats} changed here`]);
+    expect(told).toEqual(['known', `${NS.chats} changed here`]);
     expect((await db.getAllKeys('mirror')).map(([, id]) => id).sort()).toEqual(['changed here', 'new', 'stays']);
     db.close();
   });

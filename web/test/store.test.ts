@@ -370,7 +370,7 @@ describe('what I receive', () => {
 
   it('says nothing of reading or writing when I do not want it', async () => {
     const session = await signIn();
-    app.setSettings({ sendRead: false, sendTyping: false });
+    session.setChoices({ sendRead: false, sendTyping: false });
     fromBen('psst', 'p');
     const timeline = await openTimeline(session);
     await until(() => timeline.messages.value.length === 1);
@@ -380,7 +380,7 @@ describe('what I receive', () => {
     await quiet(session);
     expect(session.unread.value).toBe(0);
     expect([...sent('displayed'), ...sent('composing'), ...sent('active')]).toEqual([]);
-    app.setSettings({ sendRead: true });
+    session.setChoices({ sendRead: true });
     timeline.seen(timeline.messages.value[0]!.key);
     await quiet(session);
     expect(sent('displayed')).toEqual([]);

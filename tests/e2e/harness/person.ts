@@ -103,6 +103,13 @@ export class Person {
       .click();
   }
 
+  /** In the details beside the chat; when this is over the server knows. */
+  async block(name: string, on: boolean): Promise<void> {
+    const names = ['Block', 'Unblock'].map((verb) => new RegExp(`^${verb} ${name}`));
+    await this.button(names[on ? 0 : 1]!).click();
+    await this.button(names[on ? 1 : 0]!).waitFor();
+  }
+
   // ---- the chat ----
 
   get composer(): Locator {

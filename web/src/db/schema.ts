@@ -214,6 +214,8 @@ export interface Meta {
   ahead: number;
   rosterVer: string;
   rosterKnown: boolean;
+  /** The items of my private nodes have been heard of. */
+  itemsKnown: boolean;
   blocked: string[];
   /** My own, as chosen. */
   presence: Presence;

@@ -4,6 +4,7 @@ import { lastAccount, listAccounts, loadSettings, putAccount, saveLastAccount, s
 import { type AppDb, openAppDb } from '../db/schema';
 import { typedAddress } from '../xmpp/jid';
 import { askServer, checkPassword, makeAccount, SOFTWARE } from './access';
+import { choicesOf } from './choices';
 import { browserEnv, type Env } from './env';
 import { connectFailure, fail, registerFailure } from './failures';
 import type { Account, Address, App, Failure, Session, Settings, SignInOptions } from './model';
@@ -14,10 +15,6 @@ const DEFAULTS: Settings = {
   theme: 'system',
   textSize: 100,
   sound: true,
-  enterSends: true,
-  sendTyping: true,
-  sendRead: true,
-  previews: true,
 };
 
 type AppEvent = { type: 'settings'; settings: Settings } | { type: 'accounts' };
@@ -70,7 +67,7 @@ export class ConfabApp implements App {
         new AccountSession({
           row,
           env: this.env,
-          settings: this.settings,
+          choices: choicesOf(this.settings.peek()),
           ownDomain: () => this.domain.peek(),
           reload: () => this.db.get('accounts', address),
           saveKeys: async (_, keys) => {

@@ -25,6 +25,8 @@ export type Change =
   | { kind: 'upload'; key: string; upload: Upload | undefined }
   /** An item of a private node of mine (mirror.ts); xml empty: it is not there (any more). */
   | { kind: 'item'; node: string; id: string; xml: string }
+  /** All items of private nodes have been heard of once. */
+  | { kind: 'items-known' }
   | { kind: 'face'; row: FaceRow }
   /** A picture has come into the cache. */
   | { kind: 'picture'; hash: string }

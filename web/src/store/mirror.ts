@@ -9,7 +9,7 @@ import { type El, parse, write } from '../xmpp/xml';
 import type { Change } from './changes';
 
 /** What is kept so, by node. */
-export const MIRRORED: readonly string[] = [NS.chats, NS.drafts, NS.pins, NS.hidden];
+export const MIRRORED: readonly string[] = [NS.choices, NS.chats, NS.drafts, NS.pins, NS.hidden];
 /** A stranger cannot write here, but a program of one's own may have gone wrong. */
 const ITEM_CHARS = 20_000;
 const ITEMS = 10_000;
@@ -42,6 +42,8 @@ interface Options {
   emit: (changes: readonly Change[]) => void;
   /** The server, or another device by way of it, says that an item holds something else now. */
   onItem: (node: string, id: string, old: string, xml: string) => Promise<void>;
+  /** All that the server has of these is here, or it has no such thing. */
+  onKnown: () => Promise<void>;
   report: (e: unknown) => void;
 }
 
@@ -66,6 +68,7 @@ export class Mirror {
         if (answer.status === 'fulfilled') await this.catchUp(MIRRORED[i]!, answer.value);
         else if (!(answer.reason instanceof StanzaError)) throw answer.reason;
       }
+      await this.options.onKnown();
       await this.flush();
     });
   }

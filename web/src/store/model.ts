@@ -402,6 +402,8 @@ export interface Session {
 
   changePassword(oldPassword: string, newPassword: string): Promise<Failure | undefined>;
   /** The apps and devices that are signed in to this account, this one first. */
+  choices: ReadonlySignal<Choices>;
+  setChoices(change: Partial<Choices>): void;
   devices(): Promise<readonly Device[] | Failure>;
   signOutDevice(id: string): Promise<Failure | undefined>;
   /** Where a copy of all that the account has can be loaded from, for some minutes. */
@@ -419,11 +421,16 @@ export interface Session {
   onIncoming(listener: (message: Message) => void): () => void;
 }
 
+/** How this browser looks and sounds. */
 export interface Settings {
   theme: 'system' | 'light' | 'dark';
   /** Percent of the browser's own text size: 100, 115, 130, 150, 200. */
   textSize: number;
   sound: boolean;
+}
+
+/** What a person chooses for an account, on all devices. */
+export interface Choices {
   enterSends: boolean;
   /** Let others see that I am writing / have read. */
   sendTyping: boolean;

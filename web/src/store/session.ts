@@ -22,6 +22,7 @@ import { checkPassword, SOFTWARE } from './access';
 import { Batch } from './batch';
 import type { Change } from './changes';
 import { writeSettings } from './chat-settings';
+import { writeChoice } from './choices';
 import { Drafts, readDraft, stashName, writeDraft } from './drafts';
 import type { Env } from './env';
 import { fail, requestFailure } from './failures';
@@ -36,6 +37,7 @@ import type {
   Chat,
   ChatChange,
   ChatSettings,
+  Choices,
   Contact,
   Failure,
   FileInfo,
@@ -48,7 +50,6 @@ import type {
   Presence,
   ProfileChange,
   Session,
-  Settings,
   Shared,
   Timeline,
 } from './model';
@@ -79,7 +80,8 @@ type TabEvent =
 export interface SessionOptions {
   row: AccountRow;
   env: Env;
-  settings: ReadonlySignal<Settings>;
+  /** What holds until something else is chosen. */
+  choices: Choices;
   ownDomain: () => string;
   /** Reads the account's row again: another tab may have new keys. */
   reload: () => Promise<AccountRow | undefined>;
@@ -114,6 +116,7 @@ export class AccountSession implements Session {
   readonly unread;
   readonly ready;
   readonly firstStart;
+  readonly choices;
   readonly uploadMax;
   readonly portraits: TabPortraits;
   /** Settles when the cache has been read. */
@@ -136,7 +139,7 @@ export class AccountSession implements Session {
   constructor(private readonly options: SessionOptions) {
     const { row, env } = options;
     this.address = row.address;
-    this.state = new State(row.address);
+    this.state = new State(row.address, options.choices);
     this.pinned = new Pins(row.address, async (hit) => {
       const key = await keyOfHit(this.db, hit);
       const found = key === undefined ? undefined : await this.db.getFromIndex('messages', 'key', key);
@@ -155,6 +158,7 @@ export class AccountSession implements Session {
     this.ready = state.ready;
     this.uploadMax = state.uploadMax;
     this.firstStart = computed(() => !state.rosterKnown.value);
+    this.choices = state.choices;
     this.connection = computed(() => {
       const c = state.connection.value;
       return c.state === 'online' && !this.leading.value ? ({ state: 'following' } as const) : c;
@@ -209,23 +213,26 @@ export class AccountSession implements Session {
 
   private async load(): Promise<void> {
     const { db, state } = this;
-    const [items, rosterKnown, requests, blocked, presence, upload, chats, mirrored, faces] = await Promise.all([
-      db.getAll('contacts'),
-      getMeta(db, 'rosterKnown'),
-      db.getAll('requests'),
-      getMeta(db, 'blocked'),
-      getMeta(db, 'presence'),
-      getMeta(db, 'upload'),
-      db.getAll('chats'),
-      db.getAll('mirror'),
-      db.getAll('faces'),
-    ]);
+    const [items, rosterKnown, itemsKnown, requests, blocked, presence, upload, chats, mirrored, faces] =
+      await Promise.all([
+        db.getAll('contacts'),
+        getMeta(db, 'rosterKnown'),
+        getMeta(db, 'itemsKnown'),
+        db.getAll('requests'),
+        getMeta(db, 'blocked'),
+        getMeta(db, 'presence'),
+        getMeta(db, 'upload'),
+        db.getAll('chats'),
+        db.getAll('mirror'),
+        db.getAll('faces'),
+      ]);
     const changes: Change[] = [
       { kind: 'requests', list: requests },
       { kind: 'blocked', list: blocked ?? [] },
       ...faces.map((row): Change => ({ kind: 'face', row })),
       ...mirrored.map(({ node, id, xml }): Change => ({ kind: 'item', node, id, xml })),
     ];
+    if (itemsKnown) changes.push({ kind: 'items-known' });
     if (rosterKnown) changes.push({ kind: 'contacts', items });
     if (presence) changes.push({ kind: 'own-presence', presence });
     if (upload) changes.push({ kind: 'upload-max', max: upload.max });
@@ -243,7 +250,7 @@ export class AccountSession implements Session {
     await this.opened;
     const row = (await this.options.reload()) ?? this.options.row;
     if (this.closed) return;
-    const { env, settings, ownDomain } = this.options;
+    const { env, ownDomain } = this.options;
     const domain = this.address.slice(this.address.indexOf('@') + 1);
     this.sync = new Sync({
       address: this.address,
@@ -257,7 +264,6 @@ export class AccountSession implements Session {
       userAgent: this.userAgent,
       ...(await loadSaved(this.db)),
       url: () => env.url(domain, ownDomain()),
-      settings: () => settings.peek(),
       emit: (changes) => this.emit(changes),
       incoming: (message) => {
         for (const listener of this.incoming) listener(message);
@@ -622,8 +628,18 @@ export class AccountSession implements Session {
     else this.tabs.tell({ type: 'mirror' });
   }
 
+  setChoices(change: Partial<Choices>): void {
+    void this.opened
+      .then(async () => {
+        for (const [name, on] of Object.entries(change)) await this.setMirrored(NS.choices, name, writeChoice(on));
+      })
+      .catch((e) => !this.closed && console.error(e));
+  }
+
   private async markRead(address: Address, key: string): Promise<void> {
-    const { sendRead } = this.options.settings.peek();
+    // On a device that is new: not before it is known whether others may hear of it.
+    await holds(this.state.itemsKnown);
+    const { sendRead } = this.choices.peek();
     const inbox = await getMeta(this.db, 'inbox');
     let queued = false;
     const changes = await Batch.run(this.db, this.address, async (batch) => {
@@ -844,4 +860,16 @@ export class AccountSession implements Session {
       }
     });
   }
+}
+
+/** Resolves when it is true. */
+function holds(it: ReadonlySignal<boolean>): Promise<void> {
+  if (it.peek()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const stop = it.subscribe((now) => {
+      if (!now) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
 }

@@ -6,11 +6,13 @@ import type { RosterItem } from '../xmpp/mod/roster';
 import { NS } from '../xmpp/ns';
 import type { Change } from './changes';
 import { PLAIN, readSettings } from './chat-settings';
+import { DEFAULT_CHOICES, isChoice, readChoice } from './choices';
 import type {
   Address,
   Availability,
   Chat,
   ChatSettings,
+  Choices,
   Connection,
   Contact,
   ContactRequest,
@@ -59,6 +61,8 @@ export class State {
   readonly blocked = signal<readonly Address[]>([]);
   readonly ready = signal(false);
   readonly rosterKnown = signal(false);
+  readonly itemsKnown = signal(false);
+  readonly choices: Signal<Choices>;
   readonly contactsVersion = signal(0);
   readonly uploadMax = signal<number | undefined>(undefined);
   /** All chats, newest first. */
@@ -82,7 +86,12 @@ export class State {
   private readonly pictures = new Map<Address, ReadonlySignal<string>>();
   readonly contactOrder: ReadonlySignal<readonly Address[]>;
 
-  constructor(readonly own: Address) {
+  /** `chosen`: as long as no device has chosen anything else. */
+  constructor(
+    readonly own: Address,
+    private readonly chosen: Choices = DEFAULT_CHOICES,
+  ) {
+    this.choices = signal(chosen);
     this.unread = computed(() => {
       void this.chatCount.value;
       let n = 0;
@@ -258,6 +267,14 @@ export class State {
       case 'item':
         if (change.node === NS.chats && bare(change.id) === change.id)
           this.setSettings(change.id, readSettings(change.xml));
+        else if (change.node === NS.choices && isChoice(change.id))
+          this.choices.value = {
+            ...this.choices.peek(),
+            [change.id]: readChoice(change.xml) ?? this.chosen[change.id],
+          };
+        break;
+      case 'items-known':
+        this.itemsKnown.value = true;
         break;
       case 'face':
         this.applyFace(change.row);

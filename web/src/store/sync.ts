@@ -1,7 +1,7 @@
 // The one place where the protocol meets the cache: it alone listens to the connection, writes what comes to
 // IndexedDB, and then tells the views. It runs only in the tab that leads.
 import { byArchiveId } from '../db/messages';
-import { type AccountDb, getMeta, type Meta } from '../db/schema';
+import { type AccountDb, getMeta, type Meta, setMeta } from '../db/schema';
 import { Client } from '../xmpp/client';
 import type { ConnectionState, OnlineInfo } from '../xmpp/connection';
 import { DisconnectedError, StanzaError, TimeoutError } from '../xmpp/errors';
@@ -16,6 +16,7 @@ import type { SmSaved } from '../xmpp/sm';
 import { x } from '../xmpp/xml';
 import { Batch } from './batch';
 import type { Change } from './changes';
+import { UNKNOWN_CHOICES } from './choices';
 import { Clock } from './clock';
 import { Crossings } from './crossings';
 import { takeDraft } from './drafts';
@@ -26,7 +27,7 @@ import { History } from './history';
 import { applyInbox } from './inbox';
 import { archiveMark, type Ingested, ingest, type Source } from './ingest';
 import { Mirror } from './mirror';
-import type { Connection, Message, Settings } from './model';
+import type { Choices, Connection, Message } from './model';
 import { readNamed } from './named';
 import { hide, Outbox } from './outbox';
 import { People } from './people';
@@ -50,7 +51,6 @@ export interface SyncOptions {
   devices: Meta['devices'] | undefined;
   ahead: Meta['ahead'] | undefined;
   url: () => Promise<string>;
-  settings: () => Settings;
   /** Shows changes here and in the other tabs. */
   emit: (changes: readonly Change[]) => void;
   incoming: (message: Message) => void;
@@ -111,14 +111,15 @@ export class Sync {
       (e) => this.report(e),
     );
     this.client.inbox.onRead = (peer, id) => void this.readElsewhere(peer, id).catch((e) => this.report(e));
-    this.outbox = new Outbox(db, address, this.client, emit, () => options.settings().sendTyping);
+    this.outbox = new Outbox(db, address, this.client, emit, () => this.choices().sendTyping);
     const ready = () => this.outbox.flush();
     this.uploads = new Uploads({ db, own: address, client: this.client, env, emit, ready, reach: options.reach });
     this.theirTyping = new TheirTyping((chat, typing) => emit([{ kind: 'typing', chat, typing }]));
     this.myTyping = new MyTyping((chat, chatState) => this.sendTyping(chat, chatState));
     const report = (e: unknown) => this.report(e);
     const onItem = (node: string, id: string, old: string, xml: string) => this.itemChanged(node, id, old, xml);
-    this.mirror = new Mirror({ db, own: address, client: this.client, emit, onItem, report });
+    const onKnown = () => this.itemsKnown();
+    this.mirror = new Mirror({ db, own: address, client: this.client, emit, onItem, onKnown, report });
     this.client.onMessage = (m) => this.receive(m);
     this.faces = new Faces({ db, own: address, client: this.client, state, emit, report });
     this.people.onPhoto = (from, hash) => this.faces.carded(from, hash);
@@ -287,6 +288,18 @@ export class Sync {
     emit(changes);
   }
 
+  private async itemsKnown(): Promise<void> {
+    const { db, state, emit } = this.options;
+    if (state.itemsKnown.peek()) return;
+    await setMeta(db, 'itemsKnown', true);
+    emit([{ kind: 'items-known' }]);
+  }
+
+  private choices(): Choices {
+    const { state } = this.options;
+    return state.itemsKnown.peek() ? state.choices.peek() : UNKNOWN_CHOICES;
+  }
+
   private async itemChanged(node: string, id: string, old: string, xml: string): Promise<void> {
     const { db, address, emit } = this.options;
     if (node === NS.hidden) {
@@ -421,8 +434,8 @@ export class Sync {
   }
 
   private sendTyping(chat: string, chatState: 'composing' | 'paused' | 'active'): void {
-    const { settings, state, address } = this.options;
-    if (!settings().sendTyping || chat === address || !this.client.online) return;
+    const { state, address } = this.options;
+    if (!this.choices().sendTyping || chat === address || !this.client.online) return;
     // Only to those who may see that I am here, and who are there to see it.
     if (!state.maySee(chat) || !this.people.isThere(chat)) return;
     this.client.send(chatStateMessage(chat, chatState));

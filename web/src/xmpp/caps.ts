@@ -13,6 +13,7 @@ export const FEATURES: readonly string[] = [
   `${NS.avatarMetadata}+notify`,
   NS.caps,
   `${NS.chats}+notify`,
+  `${NS.choices}+notify`,
   `${NS.drafts}+notify`,
   NS.chatStates,
   NS.correct,

@@ -40,6 +40,7 @@ export const NS = {
   pubsubEvent: 'http://jabber.org/protocol/pubsub#event',
   notify: 'urn:xmpp:notification-settings:1', // XEP-0492
   chats: 'urn:confab:chats:0', // ours: decision 016
+  choices: 'urn:confab:choices:0', // ours: decision 016
   drafts: 'urn:confab:drafts:0', // ours: decision 016
   pins: 'urn:confab:pins:0', // ours: pinned messages
   hidden: 'urn:confab:hidden:0', // ours: what was deleted for oneself

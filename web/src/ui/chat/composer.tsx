@@ -4,7 +4,7 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Chat, Message, Timeline } from '../../store/model';
-import { chatName, useApp, useContact, useSession } from '../context';
+import { chatName, useContact, useSession } from '../context';
 import { t, tn } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
 import { Icon } from '../kit/icon';
@@ -85,7 +85,6 @@ function Bar({ intent, close }: { intent: Intent; close(): void }) {
 const TYPING_MS = 2000;
 
 export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline }) {
-  const app = useApp();
   const session = useSession();
   const field = useRef<HTMLTextAreaElement>(null);
   const written = useSignal(chat.draft.peek().trim() !== '');
@@ -282,7 +281,7 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
     if (event.isComposing || event.keyCode === 229) return;
     if (complete.onKey(event)) return;
     const command = event.ctrlKey || event.metaKey;
-    const sends = app.settings.peek().enterSends && !touch.matches;
+    const sends = session.choices.peek().enterSends && !touch.matches;
     if (event.key === 'Enter' && !event.altKey && (command || (sends && !event.shiftKey))) {
       event.preventDefault();
       void send();
@@ -354,7 +353,7 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
                 aria-controls={complete.open ? 'complete' : undefined}
                 aria-activedescendant={complete.open ? `complete-${complete.at}` : undefined}
                 placeholder={t(attached ? 'attach.caption' : 'composer.placeholder')}
-                enterkeyhint={app.settings.value.enterSends && !touch.matches ? 'send' : 'enter'}
+                enterkeyhint={session.choices.value.enterSends && !touch.matches ? 'send' : 'enter'}
                 onInput={() => {
                   changed();
                   complete.look();

@@ -1,10 +1,10 @@
 // What its sender says of a link. The host is read from the link itself: it is the one thing here that is certain.
 import type { Message } from '../../store/model';
-import { useApp } from '../context';
+import { useSession } from '../context';
 
 export function LinkCard({ message }: { message: Message }) {
   const { link } = message;
-  if (!useApp().settings.value.previews || !link) return null;
+  if (!useSession().choices.value.previews || !link) return null;
   return (
     <a class="link-card" href={link.url} target="_blank" rel="noopener noreferrer nofollow" tabIndex={-1}>
       {link.picture && <img src={link.picture} alt="" />}

@@ -11,7 +11,9 @@ import { Group, Page, SelectRow } from './parts';
 
 export function ChatsPage() {
   const app = useApp();
-  const { enterSends, previews, sound } = app.settings.value;
+  const session = useSession();
+  const { sound } = app.settings.value;
+  const { enterSends, previews } = session.choices.value;
   return (
     <Page title={t('chats.title')} lead={t('chats.lead')}>
       <Group title={t('chats.writing')}>
@@ -23,7 +25,7 @@ export function ChatsPage() {
             ['send', t('chats.enterSends')],
             ['line', t('chats.enterLine')],
           ]}
-          onChange={(value) => app.setSettings({ enterSends: value === 'send' })}
+          onChange={(value) => session.setChoices({ enterSends: value === 'send' })}
         />
       </Group>
       <Group title={t('chats.sounds')}>
@@ -40,7 +42,7 @@ export function ChatsPage() {
           label={t('chats.previews')}
           hint={t('chats.previewsHint')}
           on={previews}
-          onChange={(on) => app.setSettings({ previews: on })}
+          onChange={(on) => session.setChoices({ previews: on })}
         />
       </Group>
     </Page>
@@ -81,8 +83,8 @@ function Blocked() {
 }
 
 export function PrivacyPage() {
-  const app = useApp();
-  const { sendRead, sendTyping } = app.settings.value;
+  const session = useSession();
+  const { sendRead, sendTyping } = session.choices.value;
   return (
     <Page title={t('privacy.title')} lead={t('privacy.lead')}>
       <Group title={t('privacy.whoSees')}>
@@ -90,13 +92,13 @@ export function PrivacyPage() {
           label={t('privacy.read')}
           hint={t('privacy.readHint')}
           on={sendRead}
-          onChange={(on) => app.setSettings({ sendRead: on })}
+          onChange={(on) => session.setChoices({ sendRead: on })}
         />
         <SwitchRow
           label={t('privacy.typing')}
           hint={t('privacy.typingHint')}
           on={sendTyping}
-          onChange={(on) => app.setSettings({ sendTyping: on })}
+          onChange={(on) => session.setChoices({ sendTyping: on })}
         />
       </Group>
       <Group title={t('privacy.blocked')}>
