@@ -47,3 +47,62 @@ test('another program’s preview is shown without a fetch, on both devices, and
   expect(asked.filter((url) => /spy|news\.example/.test(url))).toEqual([]);
   await noah.close();
 });
+
+test('what a browser tells with a link that is pasted goes along, on all devices, unless one takes it out', async () => {
+  const { phone, pc, noah } = await world.three();
+  const paste = (person: typeof pc, kinds: Record<string, string>) =>
+    person.composer.evaluate((field, data) => {
+      const transfer = new DataTransfer();
+      for (const [type, text] of Object.entries(data)) transfer.setData(type, text);
+      field.focus();
+      field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true }));
+      document.execCommand('insertText', false, transfer.getData('text/plain'));
+    }, kinds);
+  const lake = 'https://news.example/lake';
+  const fox = { 'text/plain': lake, 'text/x-moz-url': `${lake}\nThe lake is warm` };
+  const safari = {
+    'text/plain': lake,
+    'text/html': `<meta charset=utf-8><a href="${lake}">Warm &amp; calm at <b>last</b></a>`,
+  };
+  const bar = pc.page.locator('.cbar', { hasText: 'news.example' });
+
+  await paste(pc, fox);
+  await bar.getByText('The lake is warm').waitFor();
+  await pc.composer.press('Enter');
+  for (const person of [pc, phone, noah])
+    await person.message(lake).locator('.link-card', { hasText: 'The lake is warm' }).waitFor();
+  await bar.waitFor({ state: 'detached' });
+
+  // Changed: it stays with its link, and goes with it.
+  await pc.composer.press('ArrowUp');
+  await pc.composer.fill(`${lake} is worth it`);
+  await pc.composer.press('Enter');
+  await noah.message('is worth it').locator('.link-card', { hasText: 'The lake is warm' }).waitFor();
+  await pc.composer.press('ArrowUp');
+  await pc.composer.fill('never mind');
+  await pc.composer.press('Enter');
+  for (const person of [phone, noah])
+    await person.message('never mind').locator('.link-card').waitFor({ state: 'detached' });
+
+  // Taken out before it is sent; gone with the address; nothing where the browser tells no more than the address.
+  await paste(pc, safari);
+  await bar.getByText('Warm & calm at last').waitFor();
+  await pc.button('Send without a preview').click();
+  await bar.waitFor({ state: 'detached' });
+  await pc.composer.press('Enter');
+  await paste(pc, safari);
+  await bar.waitFor();
+  await pc.composer.fill('something else');
+  await bar.waitFor({ state: 'detached' });
+  await pc.composer.fill('');
+  await paste(pc, { 'text/plain': lake, 'text/html': `<a href="${lake}">${lake}</a>` });
+  await pc.composer.press('Enter');
+  await pc.section('Chats');
+  await pc.page.getByRole('switch', { name: 'Link previews' }).click();
+  await pc.go('People');
+  await pc.chatWith(noah.name);
+  await paste(pc, fox);
+  await pc.say('the end');
+  await noah.sees('the end');
+  expect(await noah.page.locator('.link-card').count()).toBe(0);
+});

@@ -614,11 +614,12 @@ export function createFixture(options: FixtureOptions): Fixture {
     ready: signal(options.content !== 'first'),
     firstStart: signal(options.content === 'first'),
     timeline,
-    async send(address, body, replyTo) {
+    async send(address, body, replyTo, link) {
       sent.push({ chat: address, body });
       const chat = chatOf(address);
       const it = message(address, true, Date.now(), body, 'sending');
       const answered = chat.messages.peek().find((m) => m.key === replyTo);
+      if (link) it.link = link;
       if (answered) it.reply = { from: answered.from, quote: answered.body, key: answered.key };
       put(chat, it);
       void deliver(chat, it.key);

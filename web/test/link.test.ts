@@ -1,7 +1,8 @@
 // What senders say of their links (XEP-0511): everything in it was written by a stranger.
 import { expect, test } from 'vitest';
-import { parseMessage } from '../src/xmpp/mod/message';
-import { parse } from '../src/xmpp/xml';
+import { makeLink } from '../src/xmpp/mod/link';
+import { parseMessage, textMessage } from '../src/xmpp/mod/message';
+import { parse, write } from '../src/xmpp/xml';
 import { png } from './png';
 
 const URL = 'https://the.link.example.com/what';
@@ -44,4 +45,12 @@ test('words are short, on one line, and do not turn around; a picture from elsew
   expect(link).not.toHaveProperty('picture');
   const emoji = read(URL, `<og:title>${'😀'.repeat(200)}</og:title>`)!;
   expect([...emoji.title].every((sign) => sign === '😀' || sign === '…')).toBe(true);
+});
+
+test('what is said is what is read, in the same bounds', () => {
+  const link = makeLink(URL, ` The <best>\n"page" ${'x'.repeat(200)}`)!;
+  const message = textMessage({ to: 'mia@x', id: '1', body: `see ${URL}`, ask: false, chatState: false, link });
+  expect(parseMessage(parse(write(message)), 'mia@x')!.link).toEqual(link);
+  expect([link.title.length, link.title.slice(0, 17)]).toEqual([120, 'The <best> "page"']);
+  expect([makeLink('javascript:alert(1)', 'x'), makeLink(URL, ' \u202e ')]).toEqual([undefined, undefined]);
 });

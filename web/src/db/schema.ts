@@ -5,6 +5,7 @@ import type { Amendment } from '../store/amend';
 import type { ContactRequest, Message, Presence, Settings } from '../store/model';
 import type { FastToken } from '../xmpp/fast';
 import type { ReplyTo } from '../xmpp/mod/about';
+import type { LinkPreview } from '../xmpp/mod/link';
 import type { IncomingPresence } from '../xmpp/mod/presence';
 import type { RosterItem } from '../xmpp/mod/roster';
 import type { ScramKeys } from '../xmpp/scram';
@@ -120,6 +121,8 @@ export interface OutboxRow {
   read?: string;
   /** Of an answer. */
   reply?: ReplyTo;
+  /** What I say of a link in it. */
+  link?: LinkPreview;
   /** What kind `amend` is about: the key of a message. The payload is an Outgoing (store/amend.ts) as JSON. */
   about?: string;
 }

@@ -4,6 +4,7 @@
 import { byIdent, byKey, ident, identsOf } from '../db/messages';
 import type { MessageRow, OutboxRow, Reacted, Shown, Version } from '../db/schema';
 import type { ReplyTo } from '../xmpp/mod/about';
+import type { LinkPreview } from '../xmpp/mod/link';
 import type { Content, IncomingMessage } from '../xmpp/mod/message';
 import type { Batch } from './batch';
 import type { Failure } from './model';
@@ -29,7 +30,7 @@ export interface Amendment {
 
 /** What I do to a message, as it waits in the outbox. `about` is the id that the message goes by. */
 export type Outgoing =
-  | { kind: 'correct'; about: string; body: string; reply?: ReplyTo }
+  | { kind: 'correct'; about: string; body: string; reply?: ReplyTo; link?: LinkPreview }
   | { kind: 'retract'; about: string }
   | { kind: 'react'; about: string; signs: string[] };
 
@@ -238,6 +239,11 @@ export function answerOf({ reply, answers }: MessageRow): { reply?: ReplyTo } {
   return reply && answers ? { reply: { ...answers, quote: reply.quote } } : {};
 }
 
+/** What I said of a link, if that still stands in the words. */
+export function linkOf({ link }: MessageRow, body: string): { link?: LinkPreview } {
+  return link && body.includes(link.url) ? { link } : {};
+}
+
 /** What I do to a message of this key: shown at once, and put into the outbox. */
 export async function amendMine(
   batch: Batch,
@@ -258,8 +264,10 @@ async function queueMine(batch: Batch, row: MessageRow, id: string, outgoing: Ou
   );
   const time = Math.max(await batch.now(), newest + 1);
   let what: What;
-  if (outgoing.kind === 'correct') what = { kind: 'correct', shown: { body: outgoing.body } };
-  else what = outgoing.kind === 'react' ? { kind: 'react', signs: outgoing.signs } : { kind: 'retract' };
+  if (outgoing.kind === 'correct') {
+    const { body, link } = outgoing;
+    what = { kind: 'correct', shown: { body, ...(link && { link }) } };
+  } else what = outgoing.kind === 'react' ? { kind: 'react', signs: outgoing.signs } : { kind: 'retract' };
   const { trouble: _, ...clean } = row;
   await apply(batch, clean, { id, from: batch.own, time, localTime: true, sending: true, what });
   await batch.queue({ key: id, chat: row.chat, kind: 'amend', payload: JSON.stringify(outgoing), about: row.key });
@@ -293,7 +301,8 @@ export async function amendFailed(batch: Batch, chat: string, id: string, { text
     if (left) await batch.dropOutbox(id);
     const about = row.id;
     if (version) {
-      const outgoing: Outgoing = { kind: 'correct', about, body: version.body, ...answerOf(row) };
+      const { body, link } = version;
+      const outgoing: Outgoing = { kind: 'correct', about, body, ...answerOf(row), ...(link && { link }) };
       const versions = row.versions!.filter((v) => v !== version);
       await batch.rewrite(row, show({ ...row, versions, trouble: troubleOf(id, outgoing, text) }));
     } else if (reacted) {

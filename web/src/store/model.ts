@@ -329,7 +329,8 @@ export interface Session {
 
   timeline(address: Address): Timeline;
   /** Writes the outbox first, so that it survives reload and crash; resolves when it stands in the timeline. */
-  send(chat: Address, body: string, replyTo?: string): Promise<void>;
+  /** `link`: what is said of a link in the body. */
+  send(chat: Address, body: string, replyTo?: string, link?: LinkPreview): Promise<void>;
   /** Sends copies of messages into other chats, in the order given. What cannot be sent on is left out. */
   forward(keys: readonly string[], chats: readonly Address[]): Promise<void>;
   /** A message of a chat, wherever it stands; undefined: not in the cache. */

@@ -5,9 +5,10 @@ import type { AccountDb, MessageRow, OutboxRow } from '../db/schema';
 import type { Client } from '../xmpp/client';
 import { DisconnectedError, StanzaError } from '../xmpp/errors';
 import { type ReplyTo, reactMessage, retractMessage, shorten } from '../xmpp/mod/about';
+import type { LinkPreview } from '../xmpp/mod/link';
 import { markerMessage, receiptMessage, textMessage } from '../xmpp/mod/message';
 import type { El } from '../xmpp/xml';
-import { amendAgain, amendGiveUp, amendMine, answerOf, erased, type Outgoing } from './amend';
+import { amendAgain, amendGiveUp, amendMine, answerOf, erased, linkOf, type Outgoing } from './amend';
 import { Batch } from './batch';
 import type { Change } from './changes';
 import { isWritten } from './crossings';
@@ -22,17 +23,19 @@ export function writeMessage(
   body: string,
   key: string,
   replyTo?: string,
+  link?: LinkPreview,
 ): Promise<Change[]> {
   return Batch.run(db, own, async (batch) => {
     const answered = replyTo === undefined ? undefined : await byKey(batch.tx, replyTo);
     const answer = answered && answerTo(answered);
-    await addMine(batch, chatAddress, { key, body, ...answer?.row });
+    await addMine(batch, chatAddress, { key, body, ...(link && { link }), ...answer?.row });
     await batch.queue({
       key,
       chat: chatAddress,
       kind: 'message',
       payload: body,
       ...(answer && { reply: answer.told }),
+      ...(link && { link }),
     });
   });
 }
@@ -53,7 +56,7 @@ export function editMine(db: AccountDb, own: string, key: string, body: string, 
   return Batch.run(db, own, (batch) =>
     amendMine(batch, key, id, (row) => {
       if (!isEditable(row) || row.body === body) return undefined;
-      return { kind: 'correct', about: row.id, body, ...answerOf(row) };
+      return { kind: 'correct', about: row.id, body, ...answerOf(row), ...linkOf(row, body) };
     }),
   );
 }
@@ -108,7 +111,7 @@ export function hide(db: AccountDb, own: string, keys: readonly string[]): Promi
 export async function addMine(
   batch: Batch,
   chatAddress: string,
-  content: Pick<MessageRow, 'key' | 'body' | 'file' | 'reply' | 'answers'>,
+  content: Pick<MessageRow, 'key' | 'body' | 'file' | 'link' | 'reply' | 'answers'>,
 ): Promise<void> {
   const { own } = batch;
   const chat = await batch.chat(chatAddress);
@@ -165,8 +168,10 @@ export function requeue(db: AccountDb, own: string, key: string): Promise<Change
     if (!row?.mine || row.mark !== 'failed') return;
     await batch.dropOutbox(key);
     await batch.update(row, { mark: 'sending' });
-    if (!row.file) await batch.queue({ key, chat: row.chat, kind: 'message', payload: row.body, ...answerOf(row) });
-    else {
+    if (!row.file) {
+      const more = { ...answerOf(row), ...linkOf(row, row.body) };
+      await batch.queue({ key, chat: row.chat, kind: 'message', payload: row.body, ...more });
+    } else {
       const { reply } = answerOf(row);
       const payload = row.file.url ? JSON.stringify(row.file) : '';
       await batch.queue({
@@ -329,6 +334,7 @@ export class Outbox {
           body: file?.url ?? row.payload,
           file,
           reply: row.reply,
+          link: row.link,
           ask: row.chat !== this.own,
           chatState: row.chat !== this.own && this.sendsTyping(),
         });
@@ -340,7 +346,7 @@ export class Outbox {
     if (kind === 'retract') return retractMessage(to, id, about);
     if (kind === 'react') return reactMessage(to, id, about, outgoing.signs);
     // All of the message once more, but for what has changed (XEP-0308, section 4).
-    const { body, reply } = outgoing;
-    return textMessage({ to, id, body, reply, corrects: about, ask: to !== this.own, chatState: false });
+    const { body, reply, link } = outgoing;
+    return textMessage({ to, id, body, reply, link, corrects: about, ask: to !== this.own, chatState: false });
   }
 }

@@ -15,6 +15,7 @@ import type { FastToken } from '../xmpp/fast';
 import { typedAddress } from '../xmpp/jid';
 import type { Device } from '../xmpp/mod/devices';
 import { exportAddress } from '../xmpp/mod/export';
+import type { LinkPreview } from '../xmpp/mod/link';
 import { changePassword, removeAccount } from '../xmpp/mod/register';
 import { NS } from '../xmpp/ns';
 import type { ScramKeys } from '../xmpp/scram';
@@ -397,11 +398,11 @@ export class AccountSession implements Session {
 
   // --- what any tab can do by itself ---
 
-  async send(chat: Address, body: string, replyTo?: string): Promise<void> {
+  async send(chat: Address, body: string, replyTo?: string, link?: LinkPreview): Promise<void> {
     if (body.trim() === '') return;
     await this.opened;
     this.drafts.drop(chat);
-    this.emit(await writeMessage(this.db, this.address, chat, body, this.options.env.newId(), replyTo));
+    this.emit(await writeMessage(this.db, this.address, chat, body, this.options.env.newId(), replyTo, link));
     this.nudge(chat);
   }
 

@@ -4,6 +4,7 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Chat, Message, Timeline } from '../../store/model';
+import type { LinkPreview } from '../../xmpp/mod/link';
 import { chatName, useContact, useSession } from '../context';
 import { t, tn } from '../i18n';
 import { Button, IconButton } from '../kit/controls';
@@ -17,6 +18,7 @@ import { acceptRequest, leaving, refuseRequest, setBlocked } from '../people/pen
 import { useCompletion } from './complete';
 import { canEdit, edit, type Intent, intentOf } from './intent';
 import { QuoteOf } from './quote';
+import { LinkBar, toldLink } from './told-link';
 
 type Picker = FunctionComponent<{ pick(sign: string): void; close(): void }>;
 
@@ -96,6 +98,8 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
   const name = chatName(chat);
   const intent = intentOf(session, chat.address);
   const edits = intent.value?.kind === 'edit';
+  /** What goes along with a link in the field. */
+  const link = useSignal<LinkPreview | undefined>(undefined);
   /** What stood in the field before a message of mine was put into it. */
   const kept = useRef('');
 
@@ -119,6 +123,7 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
     const text = field.current!.value;
     typed.current = Date.now();
     written.value = text.trim() !== '';
+    if (!text.includes(link.peek()?.url ?? '')) link.value = undefined;
     // What is being changed is no draft: that waits until this is done.
     if (intent.peek()?.kind !== 'edit') session.setDraft(chat.address, text);
     session.setTyping(chat.address, text.trim() !== '');
@@ -136,6 +141,7 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
 
   useLayoutEffect(() => {
     if (!field.current) return;
+    link.value = undefined;
     field.current.value = intent.peek()?.kind === 'edit' ? intent.peek()!.message.body : chat.draft.peek();
     kept.current = chat.draft.peek();
     fit();
@@ -251,16 +257,18 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
     const body = el.value.trim();
     if (!body) return;
     const to = answered();
+    const told = link.peek();
     intent.value = undefined;
     el.value = '';
     changed();
     settleDone();
     try {
-      await session.send(chat.address, body, to);
+      await session.send(chat.address, body, to, told);
     } catch {
       // Not even the outbox took it: give it back, before whatever has been typed since.
       el.value = el.value ? `${body}\n${el.value}` : body;
       if (now) intent.value = now;
+      link.value = told;
       changed();
       toast(t('composer.notTaken'), { bad: true });
     }
@@ -270,6 +278,10 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
     (file) => session.sendFiles(chat.address, [file], ''),
     () => field.current?.focus({ preventScroll: true }),
   );
+
+  const take = (data: DataTransfer | null) => {
+    if (data && session.choices.peek().previews) link.value = toldLink(data) ?? link.peek();
+  };
 
   const insert = (text: string) => {
     const el = field.current!;
@@ -333,6 +345,15 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
           )}
           <div class="box">
             {intent.value && <Bar intent={intent.value} close={leave} />}
+            {link.value && !edits && !attached && (
+              <LinkBar
+                link={link.value}
+                close={() => {
+                  link.value = undefined;
+                  focusField();
+                }}
+              />
+            )}
             <TrayView session={session} chat={chat.address} after={focusField} />
             {mic.view}
             <div class="line" hidden={!!mic.view}>
@@ -361,11 +382,13 @@ export function Composer({ chat, timeline }: { chat: Chat; timeline: Timeline })
                 onKeyDown={onKeyDown}
                 onPaste={(event) => {
                   const files = [...(event.clipboardData?.files ?? [])];
+                  take(event.clipboardData);
                   // Office programs put a picture of copied text beside the text.
                   if (files.length === 0 || event.clipboardData?.getData('text/plain')) return;
                   event.preventDefault();
                   void attach(session, chat.address, files);
                 }}
+                onDrop={(event) => take(event.dataTransfer)}
                 onBlur={() => session.setTyping(chat.address, false)}
               />
               <IconButton

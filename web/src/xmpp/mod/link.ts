@@ -2,7 +2,7 @@
 // only for an address that stands in the message for all to see, is plain words of a bounded length, and nothing is
 // fetched for it: a picture has to be in it (docs/decisions/018-link-previews.md).
 import { NS } from '../ns';
-import type { El } from '../xml';
+import { type El, x } from '../xml';
 import { httpAddress } from './file';
 import { safeThumb } from './thumb';
 
@@ -27,6 +27,15 @@ function plain(text: string | undefined, most: number): string {
   const signs = [...clean.trim()];
   return signs.length > most ? `${signs.slice(0, most - 1).join('')}…` : signs.join('');
 }
+
+/** What I say of a link in my words, in the bounds of what is read. Undefined: nothing that would be shown. */
+export function makeLink(url: string, title: string): LinkPreview | undefined {
+  const words = plain(title, TITLE_MAX);
+  return httpAddress(url) && words !== '' ? { url, title: words, about: '' } : undefined;
+}
+
+export const linkElement = ({ url, title }: LinkPreview): El =>
+  x('Description', { xmlns: NS.rdf, [`{${NS.rdf}}about`]: url }, x('title', { xmlns: NS.og }, title));
 
 export function readLink(el: El, body: string | undefined): LinkPreview | undefined {
   for (const told of el.elements('Description', NS.rdf).slice(0, LOOKED_AT)) {

@@ -6,7 +6,7 @@ import { NS } from '../ns';
 import { type El, x } from '../xml';
 import { type About, correctElement, isTombstone, type ReplyTo, readAbout, readReply, replyElements } from './about';
 import { fileElements, readFile, type SharedFile } from './file';
-import { type LinkPreview, readLink } from './link';
+import { type LinkPreview, linkElement, readLink } from './link';
 
 export type ChatState = 'active' | 'composing' | 'paused' | 'inactive' | 'gone';
 export type MarkerKind = 'received' | 'displayed' | 'acknowledged';
@@ -214,6 +214,7 @@ export interface OutgoingText {
   chatState: boolean;
   file?: SharedFile | undefined;
   reply?: ReplyTo | undefined;
+  link?: LinkPreview | undefined;
   /** The message that this one corrects: its attribute `id`. */
   corrects?: string | undefined;
 }
@@ -227,6 +228,7 @@ export function textMessage(m: OutgoingText): El {
     ...elements,
     m.corrects !== undefined && correctElement(m.corrects),
     ...(m.file ? fileElements(m.file) : []),
+    m.link && linkElement(m.link),
     x('origin-id', { xmlns: NS.sid, id: m.id }),
     m.ask && x('request', { xmlns: NS.receipts }),
     m.ask && x('markable', { xmlns: NS.markers }),
