@@ -560,3 +560,18 @@ test('the theme is there before the first paint', async () => {
   // The script that we cut off is the one complaint to expect.
   expect(site.errors.splice(0).every((line) => line.includes('ERR_FAILED'))).toBe(true);
 });
+
+test('a dialog that is opened for the first time takes the keys that are pressed in that moment', async () => {
+  const page = await site.page('desktop');
+  const fetched: string[] = [];
+  page.on('response', (response) => fetched.push(response.url()));
+  await page.goto(`${site.url}?#/people`, { waitUntil: 'domcontentloaded' });
+  await expect.poll(() => fetched.some((url) => url.includes('add-form'))).toBe(true);
+  await page.waitForLoadState('networkidle');
+  await page.getByRole('button', { name: 'Add a contact' }).first().focus();
+  await page.evaluate(() => {
+    (document.activeElement as HTMLElement).click();
+  });
+  await page.keyboard.type('zoe@example.org', { delay: 0 });
+  expect(await page.getByLabel('Address').inputValue()).toBe('zoe@example.org');
+});

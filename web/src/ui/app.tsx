@@ -21,7 +21,7 @@ import './css/details.css';
 import './css/settings.css';
 import './css/login.css';
 import { Frame } from './frame/frame';
-import { lazyView } from './kit/lazy';
+import { fetchAhead, lazyView } from './kit/lazy';
 import { settleAll } from './kit/toast';
 import { applyLook, measure, textSizeChanged } from './look';
 import { go } from './router';
@@ -65,5 +65,9 @@ export function start(app: App, shell: HTMLElement): void {
   textSizeChanged();
   new ResizeObserver(() => measure(shell)).observe(shell);
   startAlerts(app);
+  // Not before what one came for is there.
+  effect(() => {
+    if (app.session.value?.ready.value) void fetchAhead();
+  });
   render(<Root app={app} />, shell);
 }

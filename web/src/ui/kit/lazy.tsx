@@ -11,21 +11,31 @@ export interface Lazy<T> {
   use(failed?: () => void): T | undefined;
 }
 
+const parts: (() => Promise<void>)[] = [];
+
+/** What has not been asked for yet, one part after another, while there is nothing else to do: who opens a dialog may type at once. */
+export async function fetchAhead(): Promise<void> {
+  for (const load of parts.splice(0)) {
+    await new Promise((resolve) =>
+      'requestIdleCallback' in self ? requestIdleCallback(resolve) : setTimeout(resolve, 200),
+    );
+    await load().catch(() => {}); // without a connection: when it is asked for
+  }
+}
+
 export function lazy<T>(fetch: () => Promise<T>): Lazy<T> {
   const got = signal<T | undefined>(undefined);
+  const load = async () => {
+    got.value ??= await fetch();
+  };
+  parts.push(load);
   return {
     use(failed) {
       useEffect(() => {
-        if (got.peek()) return;
-        fetch().then(
-          (it) => {
-            got.value = it;
-          },
-          () => {
-            toast(t('app.partMissing'), { bad: true });
-            failed?.();
-          },
-        );
+        load().catch(() => {
+          toast(t('app.partMissing'), { bad: true });
+          failed?.();
+        });
       }, []);
       return got.value;
     },
