@@ -298,6 +298,8 @@ export class AccountSession implements Session {
             type: 'changes',
             changes: [
               { kind: 'connection', connection: this.state.connection.peek() },
+              // It may have been heard while that tab read its cache.
+              ...(this.state.itemsKnown.peek() ? [{ kind: 'items-known' } as const] : []),
               ...this.sync.people.snapshot(),
               ...this.sync.uploads.snapshot(),
             ],
