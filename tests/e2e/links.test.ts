@@ -106,3 +106,32 @@ test('what a browser tells with a link that is pasted goes along, on all devices
   await noah.sees('the end');
   expect(await noah.page.locator('.link-card').count()).toBe(0);
 });
+
+test('what another app of the device hands over goes where one says, also to one who has to sign in first', async () => {
+  const [mia, noah] = await world.pair();
+  await noah.go('People');
+  await noah.chatWith(mia.name);
+  const lake = 'https://news.example/lake';
+  const params = new URLSearchParams({ 'share-title': 'The lake is warm', 'share-text': '', 'share-url': lake });
+  const hand = (person: typeof mia) => person.page.goto(`${person.link.url}?${params}`);
+  const send = async (person: typeof mia, to: string) => {
+    const dialog = person.page.getByRole('dialog', { name: 'Send to' });
+    await dialog.getByText('The lake is warm').waitFor();
+    await dialog.getByRole('option', { name: new RegExp(to) }).click();
+    await dialog.getByRole('button', { name: 'Send' }).click();
+    await person.toast(`Sent to ${to}`);
+  };
+  await hand(mia);
+  await send(mia, noah.name);
+  await noah.message(lake).locator('.link-card', { hasText: 'The lake is warm' }).waitFor();
+  expect(new URL(mia.page.url()).search).toBe('');
+  await mia.page.reload();
+  await mia.online();
+  expect(await mia.page.getByRole('dialog').count()).toBe(0);
+
+  const [z] = await world.accounts('zoe');
+  const zoe = await world.sit();
+  await hand(zoe);
+  await zoe.signIn(z.name, z.password);
+  await send(zoe, 'Notes');
+});

@@ -10,6 +10,7 @@ import type { LinkPreview } from '../xmpp/mod/link';
 
 export type { Device } from '../xmpp/mod/devices';
 export type { OwnPicture } from '../xmpp/mod/face';
+export type { LinkPreview } from '../xmpp/mod/link';
 
 /** A bare address, normalised: `mia@example.org`. Used as the key of contacts and chats. */
 export type Address = string;

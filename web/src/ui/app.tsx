@@ -65,6 +65,7 @@ export function start(app: App, shell: HTMLElement): void {
   textSizeChanged();
   new ResizeObserver(() => measure(shell)).observe(shell);
   startAlerts(app);
+  if (location.search.includes('share-')) void import('./chat/share').then(({ takeShare }) => takeShare(app));
   // Not before what one came for is there.
   effect(() => {
     if (app.session.value?.ready.value) void fetchAhead();

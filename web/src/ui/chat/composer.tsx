@@ -3,8 +3,7 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { Chat, Message, Timeline } from '../../store/model';
-import type { LinkPreview } from '../../xmpp/mod/link';
+import type { Chat, LinkPreview, Message, Timeline } from '../../store/model';
 import { chatName, useContact, useSession } from '../context';
 import { t, tn } from '../i18n';
 import { Button, IconButton } from '../kit/controls';

@@ -18,16 +18,17 @@ const MESSAGES_MOST = 100;
 const CHATS_MOST = 20;
 
 /** What goes, in one line. */
-function Preview({ messages }: Pick<Forwarding, 'messages'>) {
+function Preview({ messages, shared }: Pick<Forwarding, 'messages' | 'shared'>) {
   const [first] = messages;
+  const text = shared && (shared.link?.title ?? shared.text);
   return (
     <p class="forward-what clip" dir="auto">
-      {messages.length === 1 && first ? wordsOf(first) : t('forward.count', { n: messages.length })}
+      {text ?? (messages.length === 1 && first ? wordsOf(first) : t('forward.count', { n: messages.length }))}
     </p>
   );
 }
 
-function Body({ messages, done, close }: Forwarding & { close(): void }) {
+function Body({ messages, shared, done, close }: Forwarding & { close(): void }) {
   const session = useSession();
   const [query, setQuery] = useState('');
   const [at, setAt] = useState(0);
@@ -57,13 +58,24 @@ function Body({ messages, done, close }: Forwarding & { close(): void }) {
     close();
     const keys = messages.map((it) => it.key);
     const [only] = chosen.length === 1 ? chosen : [];
-    session.forward(keys, chosen).then(
+    const { text, link } = shared ?? {};
+    const told = session.choices.peek().previews ? link : undefined;
+    const sent =
+      text === undefined
+        ? session.forward(keys, chosen)
+        : Promise.all(chosen.map((chat) => session.send(chat, text, undefined, told)));
+    sent.then(
       () => {
         done();
-        toast(only ? t('forward.done', { name: nameOf(only) }) : t('forward.doneMany', { n: chosen.length }), {
-          icon: 'forward',
-          ...(only && { action: { label: t('forward.open'), run: () => go({ page: 'chats', chat: only }) } }),
-        });
+        toast(
+          only
+            ? t(shared ? 'share.done' : 'forward.done', { name: nameOf(only) })
+            : t(shared ? 'share.doneMany' : 'forward.doneMany', { n: chosen.length }),
+          {
+            icon: 'forward',
+            ...(only && { action: { label: t('forward.open'), run: () => go({ page: 'chats', chat: only }) } }),
+          },
+        );
       },
       () => toast(t('forward.failed'), { bad: true }),
     );
@@ -72,7 +84,7 @@ function Body({ messages, done, close }: Forwarding & { close(): void }) {
   const mark = (address: Address) => chosen.includes(address) && <Icon name="check" />;
   return (
     <>
-      <Preview messages={messages} />
+      <Preview messages={messages} {...(shared && { shared })} />
       <ChooserField
         label={t('forward.search')}
         placeholder={t('forward.search')}
@@ -127,7 +139,7 @@ export function ForwardDialog() {
     forwarding.value = undefined;
   };
   return (
-    <Dialog title={t('forward.title')} class="switcher forward" onClose={close}>
+    <Dialog title={t(now.shared ? 'share.title' : 'forward.title')} class="switcher forward" onClose={close}>
       <Body {...now} close={close} />
     </Dialog>
   );

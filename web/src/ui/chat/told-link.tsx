@@ -1,6 +1,7 @@
 // What a browser tells with a link that is pasted or dropped: the title of its page. It goes along with the message (XEP-0511), if
 // the sender leaves it there. Nothing is fetched for it (docs/decisions/018-link-previews.md).
-import { type LinkPreview, makeLink } from '../../xmpp/mod/link';
+import { makeLink } from '../../store/link';
+import type { LinkPreview } from '../../store/model';
 import { t } from '../i18n';
 import { IconButton } from '../kit/controls';
 import { Icon } from '../kit/icon';
