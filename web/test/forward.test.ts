@@ -98,6 +98,21 @@ describe('forwarding', () => {
     await app.close();
   });
 
+  it('leaves signs alone that are no styling', async () => {
+    const session = await signIn();
+    const code = { to: MIA, body: 'a *b* c', ask: false, chatState: false };
+    server.routeMessage(`${BEN}/x`, textMessage({ ...code, id: 'b1', unstyled: true }));
+    server.routeMessage(`${BEN}/x`, textMessage({ ...code, id: 'b2' }));
+    const keys = (await arrived(session, 2)).map((it) => it.key);
+    await session.forward(keys, [EVA]);
+    await until(() => sentTo(EVA).length === 2, 'sent');
+    expect(sentTo(EVA).map((el) => el.child('unstyled', NS.styling) !== undefined)).toEqual([true, false]);
+    const mine = session.timeline(EVA);
+    await until(() => mine.messages.value.length === 2);
+    expect(mine.messages.value.map((it) => it.unstyled)).toEqual([true, undefined]);
+    await app.close();
+  });
+
   it('sends nothing of what was taken back meanwhile', async () => {
     const session = await signIn();
     await session.send(BEN, 'oops');

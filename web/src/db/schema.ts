@@ -123,6 +123,8 @@ export interface OutboxRow {
   reply?: ReplyTo;
   /** What I say of a link in it. */
   link?: LinkPreview;
+  /** Its signs are not styling. */
+  unstyled?: boolean;
   /** What kind `amend` is about: the key of a message. The payload is an Outgoing (store/amend.ts) as JSON. */
   about?: string;
 }

@@ -12,7 +12,7 @@ import { addMine } from './outbox';
 /** Undefined: there is nothing (left) of it that could be sent on. */
 function contentOf(row: MessageRow | undefined) {
   if (!row || row.retracted || row.hidden || row.opaque) return undefined;
-  if (!row.file) return row.body.trim() === '' ? undefined : { body: row.body };
+  if (!row.file) return row.body.trim() === '' ? undefined : { body: row.body, unstyled: row.unstyled };
   return row.file.url === '' ? undefined : { file: row.file, words: row.caption };
 }
 
@@ -29,19 +29,20 @@ export function writeForward(
     const contents = rows.map(contentOf).filter((it) => it !== undefined);
     for (const address of chats) {
       const { draft } = await batch.chat(address);
-      const say = async (body: string) => {
+      const say = async (body: string, unstyled = false) => {
         const key = newId();
-        await addMine(batch, address, { key, body });
-        await batch.queue({ key, chat: address, kind: 'message', payload: body });
+        const plain = unstyled && { unstyled };
+        await addMine(batch, address, { key, body, ...plain });
+        await batch.queue({ key, chat: address, kind: 'message', payload: body, ...plain });
       };
-      for (const { body, file, words } of contents) {
+      for (const { body, unstyled, file, words } of contents) {
         if (file) {
           const key = newId();
           await addMine(batch, address, { key, body: file.url, file });
           await batch.queue({ key, chat: address, kind: 'file', payload: JSON.stringify(file) });
         }
         const text = file ? words : body;
-        if (text) await say(text);
+        if (text) await say(text, unstyled);
       }
       // What stands in their composers has nothing to do with it.
       const chat = await batch.chat(address);

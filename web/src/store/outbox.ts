@@ -111,7 +111,7 @@ export function hide(db: AccountDb, own: string, keys: readonly string[]): Promi
 export async function addMine(
   batch: Batch,
   chatAddress: string,
-  content: Pick<MessageRow, 'key' | 'body' | 'file' | 'link' | 'reply' | 'answers'>,
+  content: Pick<MessageRow, 'key' | 'body' | 'file' | 'link' | 'unstyled' | 'reply' | 'answers'>,
 ): Promise<void> {
   const { own } = batch;
   const chat = await batch.chat(chatAddress);
@@ -169,7 +169,7 @@ export function requeue(db: AccountDb, own: string, key: string): Promise<Change
     await batch.dropOutbox(key);
     await batch.update(row, { mark: 'sending' });
     if (!row.file) {
-      const more = { ...answerOf(row), ...linkOf(row, row.body) };
+      const more = { ...answerOf(row), ...linkOf(row, row.body), ...(row.unstyled && { unstyled: true }) };
       await batch.queue({ key, chat: row.chat, kind: 'message', payload: row.body, ...more });
     } else {
       const { reply } = answerOf(row);
@@ -335,6 +335,7 @@ export class Outbox {
           file,
           reply: row.reply,
           link: row.link,
+          unstyled: row.unstyled,
           ask: row.chat !== this.own,
           chatState: row.chat !== this.own && this.sendsTyping(),
         });

@@ -215,6 +215,7 @@ export interface OutgoingText {
   file?: SharedFile | undefined;
   reply?: ReplyTo | undefined;
   link?: LinkPreview | undefined;
+  unstyled?: boolean | undefined;
   /** The message that this one corrects: its attribute `id`. */
   corrects?: string | undefined;
 }
@@ -229,6 +230,7 @@ export function textMessage(m: OutgoingText): El {
     m.corrects !== undefined && correctElement(m.corrects),
     ...(m.file ? fileElements(m.file) : []),
     m.link && linkElement(m.link),
+    m.unstyled && x('unstyled', { xmlns: NS.styling }),
     x('origin-id', { xmlns: NS.sid, id: m.id }),
     m.ask && x('request', { xmlns: NS.receipts }),
     m.ask && x('markable', { xmlns: NS.markers }),
