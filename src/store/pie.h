@@ -69,9 +69,11 @@ uint64_t pie_reader_bytes(const struct pie_reader *reader);
 
 /* --- putting it in place (pie_import.c) --- */
 
+#define PIE_KEY_LEN 16
+
 struct pie_rules {
-    struct str domain; /* of this server: what is of others is passed over */
-    const uint8_t *id_key;
+    struct str domain;                                 /* of this server: what is of others is passed over */
+    const uint8_t *id_key;                             /* PIE_KEY_LEN bytes */
     unsigned (*flags)(const struct xml_node *message); /* of its row in an archive (store/archive.h) */
 };
 

@@ -19,6 +19,9 @@
 #include "xml/writer.h"
 #include "xmpp/ns.h"
 
+/* No file is larger: what says so is wrong, and not a disk that is too small. */
+#define FILE_MAX ((int64_t)1 << 40)
+
 enum { ROOM = 1 << 20, NAME_MAX_LEN = 1023, ITERATIONS_MAX = 10000000 };
 
 /* One part under way. */
@@ -383,6 +386,12 @@ static bool text_attr(struct part *p, const char *name, char *out, size_t max, u
     return true;
 }
 
+/* Out of it nobody makes an address, and the same import again makes the same. */
+static void nobodys(const struct part *p, struct pie_file *file) {
+    struct str what = ARENA_CONCAT(p->arena, STR("file without a secret "), str_of(file->name, SLOT_ID_LEN));
+    hmac(HASH_SHA256, str_of((const char *)p->rules->id_key, PIE_KEY_LEN), what, file->secret);
+}
+
 static bool slot_of(struct part *p, struct slot_row *row, struct pie_file *file) {
     *row = (struct slot_row){.account = p->st->account};
     struct str raw, id = xml_attr(p->el, STR("id")), purpose = xml_attr(p->el, STR("purpose"));
@@ -391,13 +400,13 @@ static bool slot_of(struct part *p, struct slot_row *row, struct pie_file *file)
     if (id.len != SLOT_ID_LEN || base64url_decode(p->arena, id, &raw)) return false;
     memcpy(row->get_id, id.p, SLOT_ID_LEN);
     memcpy(file->name, id.p, SLOT_ID_LEN);
-    if (!hash_attr(p, "secret", file->secret)) random_bytes(file->secret, SLOT_HASH_LEN);
+    if (!hash_attr(p, "secret", file->secret)) nobodys(p, file);
     if (datetime_parse(xml_attr(p->el, STR("until")), &file->until_us)) file->until_us = 0;
     if (datetime_parse(xml_attr(p->el, STR("created")), &row->created_us) || row->created_us > p->st->now_us)
         row->created_us = p->st->now_us;
     return text_attr(p, "name", row->name, SLOT_NAME_MAX, &row->name_len) &&
            text_attr(p, "type", row->type, SLOT_TYPE_MAX, &row->type_len) && hash_attr(p, "sha-256", file->hash) &&
-           int_attr(p->el, "size", &row->size) && row->size >= 0;
+           int_attr(p->el, "size", &row->size) && row->size >= 0 && row->size <= FILE_MAX;
 }
 
 /* Its content follows, and then its end. A day is what an import that was cut off may take to go on without sending it again. */
@@ -409,7 +418,9 @@ static int part_file(struct part *p) {
     if (file->until_us && file->until_us <= p->st->now_us) return 0;
     row.expires_us = p->st->now_us + day_us;
     file->size = row.size;
-    int err = slots_adopt(p->db, &row, &file->slot);
+    struct pie_file unwritable = *file;
+    nobodys(p, &unwritable);
+    int err = slots_adopt(p->db, &row, unwritable.secret, &file->slot);
     if (err) file->slot = 0;
     if (err == ERR_EXISTS) p->st->counts.repeated++;
     return err == ERR_EXISTS ? 0 : err;

@@ -254,7 +254,7 @@ int slots_complete(struct db *db, int64_t id, const uint8_t hash[SLOT_HASH_LEN],
     return db_run(s);
 }
 
-int slots_adopt(struct db *db, const struct slot_row *row, int64_t *out_id) {
+int slots_adopt(struct db *db, const struct slot_row *row, const uint8_t nobodys[SLOT_HASH_LEN], int64_t *out_id) {
     struct db_statement *s = db_prepare(db, "SELECT id, account, state FROM slots WHERE get_id = ?1");
     db_bind_text(s, 1, str_of(row->get_id, SLOT_ID_LEN));
     int64_t found[3] = {0, 0, SLOT_GONE};
@@ -266,8 +266,6 @@ int slots_adopt(struct db *db, const struct slot_row *row, int64_t *out_id) {
     s = db_prepare(db, "DELETE FROM slots WHERE id = ?1 AND state = 2");
     db_bind_int(s, 1, found[0]);
     err = db_run(s);
-    uint8_t nobodys[SLOT_HASH_LEN];
-    random_bytes(nobodys, sizeof nobodys);
     if (!err) err = slot_insert(db, row, nobodys);
     *out_id = db_last_id(db);
     return err;

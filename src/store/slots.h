@@ -44,11 +44,11 @@ void slot_secret_hash(struct str secret, uint8_t out[SLOT_HASH_LEN]);
 int slots_create(struct db *db, const struct slot_row *row, const uint8_t secret[SLOT_HASH_LEN],
                  const struct slot_limits *limits, int64_t *out_retry_us);
 /*
- * The same for a file that comes from another server, under the id that it had there: nobody but who calls can write it, and no limit holds.
- * ERR_EXISTS: there is a file of that id. Once more for the same account, while it is open: the same slot.
+ * The same for a file that comes from another server, under the id that it had there; no limit holds. nobodys: the hash of no secret that anybody
+ * knows: only who calls can write it. ERR_EXISTS: there is a file of that id. Once more for the same account, while it is open: the same slot.
  */
-int slots_adopt(struct db *db, const struct slot_row *row, int64_t *out_id);
-/* slots_complete, and who holds the secret that it had may delete it here too. */
+int slots_adopt(struct db *db, const struct slot_row *row, const uint8_t nobodys[SLOT_HASH_LEN], int64_t *out_id);
+/* slots_complete, and who holds the secret that it had may delete it here too, unless another file has that. */
 int slots_adopted(struct db *db, int64_t id, const uint8_t hash[SLOT_HASH_LEN], const uint8_t secret[SLOT_HASH_LEN],
                   int64_t now_us, int64_t expires_us);
 /* Open or done; ERR_NOT_FOUND also for one that has gone or has expired. */

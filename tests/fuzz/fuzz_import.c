@@ -1,10 +1,12 @@
 /*
  * fuzz_import.c: a document of accounts (store/pie.h), put in place against a real database. A first byte that says after how many events the import is cut off,
- * then the document. What holds for any bytes: the reader ends; one that is cut off and begun again makes what one that was not makes; and what was
+ * then the document. Files of accounts are in it. What holds for any bytes: the reader ends; one that is cut off and begun again makes what one that was not makes; and what was
  * exported, imported elsewhere and exported again is the same document.
  */
 #include "fuzz.h"
 
+#include <ftw.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,8 +19,22 @@
 #define NOW_US 1900000000000000
 enum { EVENTS = 3000, PIECES = 4000 };
 
-static const uint8_t key[32];
+static const uint8_t key[PIE_KEY_LEN];
 static const struct pie_rules rules = {STR_INIT("x"), key, archive_flags};
+
+static struct blobs *blobs;
+static const char *home;
+
+static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *where) {
+    (void)facts;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void tidy(void) {
+    nftw(home, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
 
 /* As many events as that, or all; what a broken document says up to there counts, as it does with the server. */
 static void import(struct db *db, struct str document, uint32_t most, int64_t now_us, struct pie_state *out) {
@@ -31,6 +47,7 @@ static void import(struct db *db, struct str document, uint32_t most, int64_t no
     struct arena *arena = arena_new();
     *out = (struct pie_state){.now_us = now_us};
     MUST(pie_reader_open(path, &reader, &why) == 0);
+    struct pie_files files = {.blobs = blobs};
     int got = 0;
     for (uint32_t i = 0; i < most && i < EVENTS; i++) {
         struct pie_event event;
@@ -38,10 +55,16 @@ static void import(struct db *db, struct str document, uint32_t most, int64_t no
         arena_reset(arena);
         if ((got = pie_read(reader, arena, &event)) != 1) break;
         MUST(event.el->name.len);
+        enum pie_fate fate;
+        int err = pie_files_take(&files, out, arena, &event, &fate);
+        MUST(!err || err == ERR_FULL);
+        if (err) break;
+        if (fate == PIE_TAKEN) continue;
         MUST(pie_apply(db, &rules, arena, &event, out, &done) == 0);
         MUST(!done || out->bare_len);
     }
     MUST(got >= 0 || str_some(pie_reader_why(reader)));
+    pie_files_release(&files);
     pie_reader_free(&reader);
     arena_free(&arena);
     buf_free(&why);
@@ -51,7 +74,7 @@ static void import(struct db *db, struct str document, uint32_t most, int64_t no
 static struct buf export(struct db *db) {
     struct buf out = BUF_INIT;
     struct pie_export *export =
-        pie_export_new(&(struct pie_export_options){.domain = rules.domain, .credentials = true});
+        pie_export_new(&(struct pie_export_options){.domain = rules.domain, .credentials = true, .blobs = blobs});
     bool more = true;
     for (uint32_t i = 0; more; i++) MUST(i < PIECES && pie_export_next(db, export, &out, &more) == 0);
     pie_export_free(&export);
@@ -66,7 +89,14 @@ static void must_be_same(const struct buf *a, const struct buf *b, const char *w
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct db *db;
-    if (!db) db = database_new();
+    if (!db) {
+        db = database_new();
+        static char memory[] = "/dev/shm/confab-fuzz-XXXXXX", disk[] = "/tmp/confab-fuzz-XXXXXX";
+        home = mkdtemp(memory);
+        if (!home) home = mkdtemp(disk);
+        MUST(home && blobs_open(str_c(home), 0, &blobs) == 0);
+        atexit(tidy);
+    }
     if (size < 2) return 0;
     struct str document = str_of((const char *)data + 1, size - 1);
     struct pie_state state, again;

@@ -89,6 +89,47 @@ static void test_rate(void **state) {
     assert_int_equal(create(db, 6, 1, 1, 100 + HOUR_US, &retry), 0);
 }
 
+static int adopt(struct db *db, int number, int64_t account, int64_t created_us, int64_t *out_id) {
+    struct slot_row row = row_of(number, account, 5000, created_us);
+    uint8_t nobodys[SLOT_HASH_LEN] = {(uint8_t)number, 99};
+    return slots_adopt(db, &row, nobodys, out_id);
+}
+
+/* From elsewhere: past the quota, under an id that nobody has, written by nobody else, and then whose it was. */
+static void test_adopted(void **state) {
+    struct db *db = *state;
+    int64_t first, again, other;
+    uint8_t hash[SLOT_HASH_LEN] = {7}, secret[SLOT_HASH_LEN], found_hash[SLOT_HASH_LEN], found_secret[SLOT_HASH_LEN];
+    struct slot_row row;
+    slot_secret_hash(STR("theirs"), secret);
+    assert_int_equal(adopt(db, 1, 1, 10, &first), 0);
+    assert_int_equal(adopt(db, 1, 1, 10, &again), 0);
+    assert_int_equal(again, first);
+    assert_int_equal(adopt(db, 1, 2, 10, &other), ERR_EXISTS);
+    assert_int_equal(slots_find_by_secret(db, secret, 20, &row), ERR_NOT_FOUND);
+    assert_int_equal(slots_adopted(db, first, hash, secret, 20, 0), 0);
+    assert_int_equal(adopt(db, 1, 1, 10, &again), ERR_EXISTS);
+    assert_int_equal(slots_find_by_secret(db, secret, 20, &row), 0);
+    /* A secret that another file has stays with that. */
+    assert_int_equal(adopt(db, 2, 1, 5, &other), 0);
+    assert_int_equal(slots_adopted(db, other, hash, secret, 20, 0), 0);
+    assert_int_equal(slots_find_by_secret(db, secret, 20, &row), 0);
+    assert_int_equal(row.id, first);
+    assert_totals(db, 1, 5000, 2);
+    /* In the order in which they were made; what is open is not among them. */
+    assert_int_equal(adopt(db, 3, 1, 1, &again), 0);
+    assert_int_equal(slots_next(db, 1, INT64_MIN, 0, &row, found_hash, found_secret), 0);
+    assert_int_equal(row.id, other);
+    assert_memory_equal(found_hash, hash, SLOT_HASH_LEN);
+    assert_int_equal(slots_next(db, 1, row.created_us, row.id, &row, found_hash, found_secret), 0);
+    assert_int_equal(row.id, first);
+    assert_memory_equal(found_secret, secret, SLOT_HASH_LEN);
+    assert_int_equal(slots_next(db, 1, row.created_us, row.id, &row, found_hash, found_secret), ERR_NOT_FOUND);
+    /* One that has gone, or was given up, can come again. */
+    assert_int_equal(slots_remove(db, again), 0);
+    assert_int_equal(adopt(db, 3, 2, 30, &again), 0);
+}
+
 static void test_life(void **state) {
     struct db *db = *state;
     int64_t retry;
@@ -178,8 +219,8 @@ static void test_account_goes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_db(test_quota),       with_db(test_rate),   with_db(test_life),
-        with_db(test_equal_files), with_db(test_expiry), with_db(test_account_goes),
+        with_db(test_quota),  with_db(test_rate),         with_db(test_life),    with_db(test_equal_files),
+        with_db(test_expiry), with_db(test_account_goes), with_db(test_adopted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
