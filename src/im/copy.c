@@ -139,11 +139,13 @@ void copy_received(struct walk *walk) {
     const struct session *sender = is_own ? session_by_resource(a, jid_resource(from)) : NULL;
     const struct session *addressee = walk->target == TO_FULL ? session_by_resource(a, jid_resource(to)) : NULL;
     int64_t sequence = walk->offline ? walk->in_sequence : 0;
+    bool waits = handover_waits_behind(a, sequence);
     struct wire *copy = NULL;
     LIST_EACH (&a->sessions, at, after) {
         struct session *s = CONTAINER_OF(at, struct session, in_account);
         if (!s->copies || s == sender || s == addressee || (s->quiet && walk->crossing->fleeting)) continue;
         if (!addressee && deliver_reaches(s)) continue;
+        if (waits && !s->modern && !session_is_available(s)) continue; /* its presence will bring it, behind them */
         if (!copy) {
             struct wire *message = deliver_wire(walk);
             copy = copy_wire(walk->turn, a, is_own ? STR("sent") : STR("received"), walk->stanza.type, message,

@@ -64,6 +64,10 @@ void handover_wait(struct account *a, int64_t sequence) {
     if (a->waiting_from == 0 || sequence < a->waiting_from) a->waiting_from = sequence;
 }
 
+bool handover_waits_behind(const struct account *a, int64_t sequence) {
+    return a->waiting_from && a->waiting_from < sequence && !handover_is_held(a, sequence);
+}
+
 void handover_waits_no_more(struct account *a, int64_t sequence) {
     if (a->waiting_from == sequence) a->waiting_from = 0;
 }

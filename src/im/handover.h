@@ -21,6 +21,8 @@ void handover_advance(struct turn *turn, struct account *account);
 bool handover_is_held(const struct account *account, int64_t sequence);
 /* Nobody has it: it waits for a client that is given what it missed. */
 void handover_wait(struct account *account, int64_t sequence);
+/* True: nobody has it, and older ones wait as well. */
+bool handover_waits_behind(const struct account *account, int64_t sequence);
 /* Of the newest: somebody has it on the way after all. */
 void handover_waits_no_more(struct account *account, int64_t sequence);
 /*

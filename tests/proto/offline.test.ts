@@ -62,6 +62,18 @@ describe('an old client', () => {
     expect(await flood(alice)).toEqual([]);
   });
 
+  test('with copies gets nothing before them, though it asked for copies before its presence', async () => {
+    const [a, b] = await stage.accounts('alice', 'bob');
+    const bob = await stage.signIn(b);
+    await say(bob, a.jid, 'one', 'two');
+    const alice = await stage.signIn(a);
+    await alice.set(`<enable xmlns='${NS.carbons}'/>`);
+    await say(bob, a.jid, 'three');
+    await alice.receivesNothing(bob);
+    alice.send('<presence/>');
+    expect(await flood(alice)).toEqual(['one', 'two', 'three']);
+  });
+
   test('that dies before it acknowledged them loses nothing', async () => {
     const [a, b] = await stage.accounts('alice', 'bob');
     const bob = await stage.signIn(b);
