@@ -44,12 +44,24 @@ static struct xml_node *wire_parse(struct turn *turn, const struct wire *wire, s
     return xml_parse_own(turn->arena, copy);
 }
 
+/* Where the account's archive has it, to the microsecond: so one late message never seems older than the one before it. */
+static int64_t archived_us(struct turn *turn, const struct account *a, const struct xml_node *message,
+                           int64_t otherwise_us) {
+    for (const struct xml_node *c = xml_first_element(message); c; c = xml_next_element(c)) {
+        int64_t sequence;
+        if (xml_is(c, NS_SID, STR("stanza-id")) && str_eq(xml_attr(c, STR("by")), account_bare(a)) &&
+            archive_id_read(turn, a, xml_attr(c, STR("id")), &sequence) == 0)
+            return sequence;
+    }
+    return otherwise_us;
+}
+
 struct wire *deliver_late(struct turn *turn, const struct account *a, const struct wire *wire, int64_t time_us) {
     if (!str_starts(str_of(wire->bytes, wire->len), STR("<message"))) return NULL;
     struct xml_node *el = wire_parse(turn, wire, STR_NONE);
     struct xml_node *forwarded = el ? copy_forwarded(a, el) : NULL, *stamped = forwarded ? forwarded : el;
     if (!el || has_delay(stamped, server_domain(a->im))) return NULL;
-    delay_add(turn, stamped, server_domain(a->im), time_us);
+    delay_add(turn, stamped, server_domain(a->im), archived_us(turn, a, copy_original(a, el), time_us));
     return wire_from(el);
 }
 

@@ -23,7 +23,10 @@ void deliver_again(struct turn *turn, struct account *account, struct str full, 
 bool deliver_reaches(const struct session *session);
 /* The message with the stanza-id of that place in the account's archive (0: as it is). The caller unrefs. */
 struct wire *deliver_stamped(struct turn *turn, const struct account *account, struct wire *wire, int64_t sequence);
-/* A message (or copy of one) that could not be sent when it came, with that time; NULL: it says it already, or is no message. The caller unrefs. */
+/*
+ * A message (or copy of one) that could not be sent when it came, with its time: that of its place in the archive, or `time_us` if it
+ * has none. NULL: it says it already, or is no message. The caller unrefs.
+ */
 struct wire *deliver_late(struct turn *turn, const struct account *account, const struct wire *wire, int64_t time_us);
 /* The walk's stanza as bytes for sessions: with its stanza-id if it is archived. The caller unrefs. */
 struct wire *deliver_wire(struct walk *walk);

@@ -1,7 +1,7 @@
 // Message Carbons (XEP-0280): what one device sends or gets, the others of the account see too, once, in the archive's order.
 
 import { describe, expect, test } from 'vitest';
-import { type Account, type Client, type El, enableSm, everything, NS, resume, useServer, x } from './harness/index.ts';
+import { type Account, type Client, type El, enableSm, everything, NS, page, resume, useServer, x } from './harness/index.ts';
 
 const stage = useServer();
 
@@ -132,7 +132,13 @@ describe('sent', () => {
     await bob.pick(x`<message type='chat' id='m1'/>`);
     const again = stage.adopt(await resume(pc, a));
     const copy = await again.pick(x`<message type='chat'><sent xmlns='${NS.carbons}'/></message>`);
-    expect(forwarded(copy, 'sent').attr('id')).toBe('m1');
+    const m1 = forwarded(copy, 'sent');
+    expect(m1.attr('id')).toBe('m1');
+    // The time is the archive's own: beside what came when a moment later it stands as it does there.
+    const stamp = copy.at('sent').at('forwarded').at('delay').need('stamp');
+    const { results } = await page(phone, { max: 10 });
+    const kept = results.find((r) => r.id === m1.child('stanza-id', NS.sid)!.need('id'))!;
+    expect(stamp).toBe(kept.stamp);
     phone.send(chat(bob.bare, 'm2'));
     await again.pick(x`<message type='chat'><sent xmlns='${NS.carbons}'/></message>`);
   });

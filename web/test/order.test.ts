@@ -152,3 +152,11 @@ it.each([
   await page('catchup', archive + 2, 'mine', 'c', 'd', 'e', 'f');
   await agree(3);
 });
+
+it('what a resumed stream brings late says its time roughly: the archive puts it right', async () => {
+  const late = (body: string, time: number): IncomingMessage => ({ ...message(body, time), via: 'live' });
+  await page('catchup', 990, 'a');
+  await take('live', [late('mine b', 1000.6), late('c', 1000.5)]);
+  await page('catchup', 1000, 'mine b', 'c');
+  expect(await shown()).toEqual(['a', 'mine b', 'c']);
+});

@@ -22,7 +22,7 @@ export interface MessageRow extends Message {
   idents: string[];
   /** The sender wants to hear when it is displayed. */
   markable?: boolean;
-  /** The time is this device's; the archive knows better. */
+  /** The time is this device's, or what one that came late said of itself; the archive knows better. */
   localTime?: boolean;
   /** It has a file or a link: only such rows are in the index of that name. */
   shared?: 1;

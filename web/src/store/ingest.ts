@@ -311,7 +311,7 @@ class Ingest {
       row.answers = { id: m.reply.id, to };
     }
     if (m.markable) row.markable = true;
-    if (m.time === undefined) row.localTime = true;
+    if (m.via !== 'archive') row.localTime = true;
     return row;
   }
 }
