@@ -110,6 +110,7 @@ void outbox_drop(struct session *s) {
     wire_unref(&item->wire);
     box->head = (box->head + 1) % box->cap;
     box->count--;
+    if (box->late > 0) box->late--;
     /* With stream management there is always something on its way; without it a ring would lie idle with its session. */
     if (box->count > 0 || (s->sm && box->cap == CAP_MIN)) return;
     free(box->items); /* a burst is over: its memory goes */
@@ -118,6 +119,7 @@ void outbox_drop(struct session *s) {
 
 void outbox_rewind(struct outbox *box) {
     box->written = 0;
+    box->late = box->count;
     box->unwritten_bytes = box->bytes;
 }
 
@@ -134,9 +136,8 @@ void outbox_free(struct outbox *box) {
 
 /* --- writing --- */
 
-/* A message that came before this connection was there, with its time (XEP-0203); NULL: it needs none. */
+/* A message that could not be written when it came, with its time (XEP-0203); NULL: it needs none. */
 static struct wire *outbox_late(struct turn *turn, const struct session *s, const struct outbox_item *item) {
-    if (!s->stream || item->added_ms >= s->stream->since_ms) return NULL;
     int64_t then_us = turn->wall_us - (turn->now_ms - item->added_ms) * 1000;
     return deliver_late(turn, s->account, item->wire, item->sequence ? item->sequence : then_us);
 }
@@ -145,8 +146,8 @@ void outbox_write_next(struct turn *turn, struct session *s) {
     struct outbox *box = &s->outbox;
     const struct outbox_item *item = outbox_at(box, box->written);
     box->unwritten_bytes -= item->wire->len;
+    struct wire *late = box->written < box->late ? outbox_late(turn, s, item) : NULL;
     box->written++;
-    struct wire *late = outbox_late(turn, s, item);
     session_write(turn, s, late ? late : item->wire);
     wire_unref(&late);
     if (s->sm) return;

@@ -22,10 +22,13 @@ struct outbox_item {
     int64_t added_ms; /* monotonic */
 };
 
-/* Zeroed is empty. The first `written` are out on the session's connection and wait for their acknowledgement. */
+/*
+ * Zeroed is empty. The first `written` are out on the session's connection and wait for their acknowledgement; the first `late` came before
+ * that connection was its own.
+ */
 struct outbox {
     struct outbox_item *items; /* a ring */
-    uint32_t cap, head, count, written;
+    uint32_t cap, head, count, written, late;
     uint32_t bytes, unwritten_bytes;
 };
 

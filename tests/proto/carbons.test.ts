@@ -130,13 +130,14 @@ describe('sent', () => {
     pc.kill();
     phone.send(chat(bob.bare, 'm1'));
     await bob.pick(x`<message type='chat' id='m1'/>`);
+    // A page waits for what is in flight: the copy has been made, and found nobody.
+    const { results } = await page(phone, { max: 10 });
     const again = stage.adopt(await resume(pc, a));
     const copy = await again.pick(x`<message type='chat'><sent xmlns='${NS.carbons}'/></message>`);
     const m1 = forwarded(copy, 'sent');
     expect(m1.attr('id')).toBe('m1');
     // The time is the archive's own: beside what came when a moment later it stands as it does there.
     const stamp = copy.at('sent').at('forwarded').at('delay').need('stamp');
-    const { results } = await page(phone, { max: 10 });
     const kept = results.find((r) => r.id === m1.child('stanza-id', NS.sid)!.need('id'))!;
     expect(stamp).toBe(kept.stamp);
     phone.send(chat(bob.bare, 'm2'));
