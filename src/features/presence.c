@@ -105,7 +105,8 @@ static const struct str presence_disco[] = {STR_INIT("http://jabber.org/protocol
 
 static const struct hook presence_hooks[] = {
     {OUT, STANZA_PRESENCE, TO(SELF), STAGE_DELIVER, on_broadcast, "presence-broadcast"},
-    {OUT, STANZA_PRESENCE, TO(ACCOUNT) | TO(FULL) | TO(REMOTE), STAGE_CHECK, on_directed, "presence-directed"},
+    {OUT, STANZA_PRESENCE, TO(ACCOUNT) | TO(FULL) | TO(ROOM) | TO(REMOTE), STAGE_CHECK, on_directed,
+     "presence-directed"},
     {IN, STANZA_PRESENCE, TO(SELF) | TO(ACCOUNT) | TO(FULL), STAGE_DELIVER, on_deliver, "presence-deliver"},
     {0, 0, 0, 0, NULL, NULL},
 };

@@ -92,24 +92,31 @@ unsigned archive_flags(const struct xml_node *el) {
     return (is_content ? ARCHIVE_OFFLINE : 0u) | row_flags_of(el, is_content);
 }
 
-static bool has_hint(const struct stanza *s, struct str name) {
-    return xml_child(s->el, NS_HINTS, name) != NULL;
+static bool has_hint(const struct xml_node *el, struct str name) {
+    return xml_child(el, NS_HINTS, name) != NULL;
 }
 
 /* What its sender asks for (XEP-0334) comes first; that nothing is stored, before all. */
+bool archive_wants(const struct xml_node *el) {
+    if (has_hint(el, STR("no-store"))) return false;
+    return has_hint(el, STR("store")) || archive_is_content(el) || has_child_of(el, archive_namespaces);
+}
+
 static bool is_kept(const struct stanza *s) {
-    if (s->type != MESSAGE_CHAT && s->type != MESSAGE_NORMAL && s->type != MESSAGE_HEADLINE) return false;
-    if (has_hint(s, STR("no-store"))) return false;
-    if (has_hint(s, STR("store"))) return true;
-    if (s->type == MESSAGE_HEADLINE) return false;
-    return archive_is_content(s->el) || has_child_of(s->el, archive_namespaces);
+    if (s->type == MESSAGE_HEADLINE && !has_hint(s->el, STR("store"))) return false;
+    bool is_ours = s->type == MESSAGE_CHAT || s->type == MESSAGE_NORMAL || s->type == MESSAGE_HEADLINE;
+    return is_ours && archive_wants(s->el);
 }
 
 /* --- ids --- */
 
 struct str archive_id(struct turn *turn, const struct account *account, int64_t sequence) {
+    return archive_id_of(turn, account->id, sequence);
+}
+
+struct str archive_id_of(struct turn *turn, int64_t owner, int64_t sequence) {
     uint8_t plain[16], id[16];
-    memcpy(plain, &account->id, 8);
+    memcpy(plain, &owner, 8);
     memcpy(plain + 8, &sequence, 8);
     block_encrypt(im_of(turn)->ids, plain, id);
     return base64url_encode(turn->arena, str_of(id, sizeof id));
@@ -165,7 +172,7 @@ enum verdict archive_stamp_out(struct walk *walk) {
     walk->offline = walk->stanza.type != MESSAGE_HEADLINE && archive_is_content(walk->stanza.el);
     struct str about;
     walk->row_flags = row_flags_of(walk->stanza.el, walk->offline) | about_of(walk->stanza.el, &about);
-    walk->passing = has_hint(&walk->stanza, STR("no-permanent-store"));
+    walk->passing = has_hint(walk->stanza.el, STR("no-permanent-store"));
     walk->out_sequence = account_next_sequence(walk->turn, walk->account);
     walk->origin_hash = archive_origin(walk);
     walk->about_hash = origin_hash(walk, about);

@@ -16,11 +16,15 @@ enum verdict archive_stamp_in(struct walk *walk);
 enum verdict archive_keep(struct walk *walk);
 /* A message that somebody wants to read (a text, something encrypted), as against one that says something about others. */
 bool archive_is_content(const struct xml_node *message);
+/* It belongs into an archive, by what it holds and by what its sender asks for; whichever type it has. */
+bool archive_wants(const struct xml_node *message);
 /* Of a message that is put into an archive without a walk (store/pie.h): what ARCHIVE_COUNTS, _MARKER and _OFFLINE say of it. */
 unsigned archive_flags(const struct xml_node *message);
 
 /* Ids on the wire: opaque, unguessable, 22 characters. */
 struct str archive_id(struct turn *turn, const struct account *account, int64_t sequence);
+/* The same by the owner's number, which need not be an account's. */
+struct str archive_id_of(struct turn *turn, int64_t owner, int64_t sequence);
 /* ERR_NOT_FOUND: not an id of this account's archive (it may still name no row). */
 int archive_id_read(struct turn *turn, const struct account *account, struct str id, int64_t *out_sequence);
 /* The same on another thread, with a cipher of its own. */

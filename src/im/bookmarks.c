@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "store/documents.h"
+#include "store/roster.h"
 #include "xml/writer.h"
 #include "xmpp/ns.h"
 
@@ -238,6 +239,33 @@ int bookmarks_import(struct db *db, struct pubsub_request *r, const struct node_
     }
     map_free(&list.by_jid);
     return err;
+}
+
+/* --- by the server, for a member of a group --- */
+
+static int keep(struct db *db, struct pubsub_request *r, const struct node_row *node,
+                const struct bookmarks_group *group) {
+    struct bookmark b = {.jid = group->room, .name = group->name, .nick = group->nick, .joins = true};
+    struct str xml = xml_string(r->arena, bookmark_write(r->arena, &b, NODE), STR_NONE);
+    int err = items_put(db, node->id, b.jid, xml, r->now_us, pubsub_items_max(r, &node->config));
+    return err ? err : tell(db, r, node, b.jid, xml);
+}
+
+/* Its person may have made or changed one: that stays. */
+int bookmarks_group(struct db *db, struct pubsub_request *r) {
+    const struct bookmarks_group *group = r->data;
+    struct node_row node;
+    struct item_row row;
+    int err = node_need(db, r, &node);
+    if (!err && !r->refusal) {
+        int found = items_find(db, r->arena, node.id, group->room, &row);
+        if (found && found != ERR_NOT_FOUND) return found;
+        if (group->belongs && found) err = keep(db, r, &node, group);
+        if (!group->belongs && !found) err = items_remove(db, node.id, group->room);
+        if (!err && !group->belongs && !found) err = tell(db, r, &node, group->room, STR(""));
+    }
+    r->refusal = STANZA_ERR_NONE; /* there is no room for it: it can be joined by hand */
+    return err ? err : owed_remove(db, group->owed);
 }
 
 const struct pubsub_op bookmarks_op_get = {false, get, NULL};

@@ -13,4 +13,13 @@ extern const struct pubsub_op bookmarks_op_get, bookmarks_op_set;
 /* On a worker: the node was just made by publishing; what private storage had from before becomes its first items. */
 int bookmarks_import(struct db *db, struct pubsub_request *r, const struct node_row *node);
 
+/* What a room owes a person's bookmarks (docs/decisions/019-groups.md). */
+struct bookmarks_group {
+    struct str room, name, nick; /* STR_NONE: none */
+    bool belongs;                /* or no longer */
+    int64_t owed;                /* settled with it */
+};
+/* An operation's run, with that as its data: the group's bookmark is made, if there is none yet, or goes. */
+int bookmarks_group(struct db *db, struct pubsub_request *r);
+
 #endif

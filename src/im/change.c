@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "im/debt.h"
 #include "im/iq.h"
 #include "im/prefs.h"
 #include "im/router.h"
@@ -103,9 +104,7 @@ void change_owe(struct turn *turn, struct change *c, struct xml_node *el, struct
     xml_set(turn->arena, el, STR("to"), jid_str(to));
     struct change_step *step = step_add(c, OWE, jid_str(to));
     step->name = arena_dup(c->arena, xml_string(turn->arena, el, STR_NONE));
-    /* Rising, so that what is replayed at start keeps its order: the millisecond, the shard, a counter. */
-    int64_t count = im_of(turn)->debts++ & 0xffff;
-    step->number = (turn->wall_us / 1000) << 22 | (int64_t)(turn->shard->index & 63) << 16 | count;
+    step->number = debt_number(turn);
 }
 
 void change_prefs(struct change *c, const struct prefs_row *prefs) {

@@ -54,9 +54,10 @@ void crossing_free(struct msg_stanza **m) {
     free(dropped);
 }
 
-/* A message is delivered by what stands beside it, and so is a request that goes on to a session. */
+/* A message is delivered by what stands beside it, and so is a request that goes on to a session; a room looks into all. */
 static bool is_looked_into(const struct walk *walk) {
-    return walk->stanza.kind == STANZA_PRESENCE || (walk->stanza.kind == STANZA_IQ && walk->target != TO_FULL);
+    return walk->target == TO_ROOM || walk->stanza.kind == STANZA_PRESENCE ||
+           (walk->stanza.kind == STANZA_IQ && walk->target != TO_FULL);
 }
 
 void crossing_open(struct turn *turn, struct msg_stanza *m, struct account *account, struct walk *out) {

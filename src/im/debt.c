@@ -39,6 +39,12 @@ static void on_due(struct loop_timer *timer, int64_t now_ms) {
     if (!list_empty(&im->debt_queue)) loop_timer_set(im->shard->loop, timer, now_ms + SLICE_WAIT_MS);
 }
 
+/* The millisecond, the shard, a counter. */
+int64_t debt_number(struct turn *turn) {
+    int64_t count = im_of(turn)->debts++ & 0xffff;
+    return (turn->wall_us / 1000) << 22 | (int64_t)(turn->shard->index & 63) << 16 | count;
+}
+
 void debt_again(struct turn *turn, int64_t owed, struct str stanza, struct jid from, struct jid to) {
     struct im *im = im_of(turn);
     struct str from_bare = jid_bare_str(from), to_bare = jid_bare_str(to);

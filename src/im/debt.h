@@ -8,6 +8,8 @@
 
 #include "im/im.h"
 
+/* Of a new debt: rising, so that what is replayed at start keeps its order. */
+int64_t debt_number(struct turn *turn);
 /* Tries that stanza for `to` again, some time. Copies. */
 void debt_again(struct turn *turn, int64_t owed, struct str stanza, struct jid from, struct jid to);
 /* An older debt of the same two waits: this one must not overtake it. */

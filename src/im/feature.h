@@ -36,6 +36,7 @@ struct feature {
     void (*session_resumed)(struct turn *turn, struct session *session); /* over a new connection (XEP-0198) */
     void (*session_ended)(struct turn *turn, struct session *session);   /* any end; the session is still whole */
     void (*account_loaded)(struct turn *turn, struct account *account);
+    void (*stop)(struct im *im); /* the shard's thread has ended: what the feature still has there goes */
 };
 
 /* THE list (features/features.c), ended by NULL. Its order is the order inside a stage. */

@@ -20,7 +20,7 @@ enum target {
     TO_SERVER,  /* the domain */
     TO_ACCOUNT, /* another local bare address */
     TO_FULL,    /* a local full address, the sender's own too */
-    TO_ROOM,    /* the groups domain: later */
+    TO_ROOM,    /* the groups domain: a room, somebody in it, or the service; IN, only DELIVER is run */
     TO_REMOTE,  /* another server: later */
 };
 #define TARGETS 6

@@ -7,7 +7,9 @@
 #include "im/account.h"
 #include "im/caps.h"
 #include "im/debt.h"
+#include "im/feature.h"
 #include "im/router.h"
+#include "im/seats.h"
 #include "im/session.h"
 
 static void on_store_done(struct turn *turn, struct msg *msg) {
@@ -23,6 +25,7 @@ static void on_call(struct turn *turn, struct msg *msg) {
 const msg_handler im_handlers[MSG_TYPES] = {
     [MSG_STORE_DONE] = on_store_done, [MSG_ADOPT] = stream_adopt,        [MSG_STANZA] = router_on_stanza,
     [MSG_FAN] = router_on_fan,        [MSG_DECIDED] = router_on_decided, [MSG_CALL] = on_call,
+    [MSG_SEATS] = seats_on_msg,
 };
 
 struct im *im_new(struct server *server, struct shard *shard) {
@@ -38,6 +41,7 @@ struct im *im_new(struct server *server, struct shard *shard) {
     shard->hub->relieved = streams_relieved;
     im->ids = block_cipher_new(server->id_key);
     im->caps = caps_new(im);
+    im->seats = seats_new();
     im->sweep.fire = accounts_sweep;
     shard->im = im;
     loop_timer_set(shard->loop, &im->sweep, loop_now_ms(shard->loop) + 1000);
@@ -69,6 +73,10 @@ void im_free(struct im **im) {
     if (!*im) return;
     accounts_free(*im);
     debts_free(*im);
+    for (const struct feature *const *f = features; *f; f++) {
+        if ((*f)->stop) (*f)->stop(*im);
+    }
+    seats_free(&(*im)->seats);
     caps_free(&(*im)->caps);
     buf_free(&(*im)->scratch);
     block_cipher_free(&(*im)->ids);

@@ -81,8 +81,10 @@ struct im {
     uint32_t session_count;
     struct block_cipher *ids;
     struct acks acks;
-    struct caps *caps;  /* im/caps.h */
-    struct buf scratch; /* a stanza on its way to a client: one copy, no allocation */
+    struct caps *caps;   /* im/caps.h */
+    struct seats *seats; /* im/seats.h */
+    void *rooms;         /* features/muc; NULL: it has none in memory */
+    struct buf scratch;  /* a stanza on its way to a client: one copy, no allocation */
     /* Counted for stats and metrics. */
     uint64_t stanzas_in, stanzas_out, messages_kept, messages_delivered, logins, resumes;
     struct im_shown shown;

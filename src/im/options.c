@@ -172,6 +172,10 @@ static const struct conf_option limit_options[] = {
             "Apps and devices remembered of one account; the one not seen for longest makes room."),
     LIMIT_N("directed", directed, "500", 1, 100000,
             "Addresses outside the contacts that one session shows its presence to."),
+    LIMIT_N("rooms", rooms, "500", 1, 100000, "Rooms (XEP-0045) that one account may own."),
+    LIMIT_N("room_presence", room_presence, "500", 1, 100000,
+            "Occupants of a room above which it tells no more who comes and goes (moderators excepted): lists are read "
+            "in pages then."),
     LIMIT_N("inbox_page", inbox_page, "500", 1, 1000, "Most conversations in a page of the inbox."),
     LIMIT_N("mam_page", mam_page, "250", 1, 1000, "Largest page of the archive."),
     LIMIT_N("archive_listed", archive_listed, "1000", 1, 100000, "Addresses in one account's archiving preferences."),

@@ -45,7 +45,7 @@ struct options {
     int64_t sm_queue, sm_queue_bytes, sm_account, sm_account_bytes, sm_resume_ms, acks_busy;
     int64_t output_high, output_max;
     int64_t store_waiting, shard_waiting, session_waiting;
-    int64_t clients, directed, mam_page, inbox_page, archive_listed;
+    int64_t clients, directed, rooms, room_presence, mam_page, inbox_page, archive_listed;
     int64_t failures_per_minute, registrations_per_hour, registrations_total_per_hour;
     int64_t idle_accounts_ms;
     int64_t vcard_bytes, private_bytes, private_items;

@@ -248,6 +248,8 @@ static void request_done(struct turn *turn, struct store_job *job) {
         stream_charge(asker->stream, pubsub_is_private(news) ? 1 : a->contacts.count / CONTACTS_PER_STANZA);
     if (r->later) {
         request_answer(turn, r);
+    } else if (r->op->answer) {
+        r->op->answer(turn, r);
     } else if (job->result) {
         LOG(LOG_ERROR, "pubsub-failed", F_STR("account", account_bare(a)), F_ERR("error", job->result));
     }

@@ -46,7 +46,7 @@ static inline bool pubsub_is_private(const struct pubsub_news *news) {
 struct pubsub_op {
     bool writes;
     int (*run)(struct db *db, struct pubsub_request *request);
-    /* Instead of the answer's bytes; NULL: those. On the account's home. */
+    /* Instead of the answer's bytes; NULL: those. On the account's home; also when nobody waits (later is NULL then). */
     void (*answer)(struct turn *turn, struct pubsub_request *request);
 };
 

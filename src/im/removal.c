@@ -1,6 +1,6 @@
 /*
  * removal.c: an archive may have millions of rows, and the writer has one thread: rows go some at a time, each time as a job behind
- * what others have waiting. On the first shard. Which accounts are leaving stands in the database, so a crash forgets none.
+ * what others have waiting. On the first shard. Which accounts are leaving, and which rooms are ended, stands in the database, so a crash forgets none.
  */
 #include "im/removal.h"
 
@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "im/media.h"
 #include "store/accounts.h"
+#include "store/rooms.h"
 
 enum { PIECE_ROWS = 200, NEXT_MS = 10, AGAIN_MS = 60000, LATE_MAX = 64 };
 
@@ -31,6 +32,7 @@ struct piece {
     struct store_job job;
     struct removal *removal;
     int64_t account; /* 0: none is leaving */
+    int64_t room;    /* 0: none is ended */
     int64_t late[LATE_MAX];
     unsigned late_count;
 };
@@ -41,7 +43,8 @@ static int piece_run(struct db *db, struct store_job *job) {
     int err = 0;
     for (unsigned i = 0; !err && i < p->late_count; i++) err = accounts_clear(db, p->late[i], PIECE_ROWS);
     if (!err) err = accounts_leaving(db, &p->account);
-    return err || p->account == 0 ? err : accounts_clear(db, p->account, PIECE_ROWS);
+    if (!err && p->account) err = accounts_clear(db, p->account, PIECE_ROWS);
+    return err ? err : rooms_clear(db, PIECE_ROWS, &p->room);
 }
 
 static void late_note(struct removal *removal, int64_t account) {
@@ -54,11 +57,13 @@ static void piece_done(struct turn *turn, struct store_job *job) {
     struct piece *p = (struct piece *)job;
     struct removal *removal = p->removal;
     removal->at_work = false;
-    if (job->result) LOG(LOG_ERROR, "archive-not-removed", F_INT("account", p->account), F_ERR("error", job->result));
+    if (job->result)
+        LOG(LOG_ERROR, "archive-not-removed", F_INT("account", p->account), F_INT("room", p->room),
+            F_ERR("error", job->result));
     if (p->account) late_note(removal, p->account);
     if (p->account) media_removed(turn, removal->server->media);
-    bool waits = job->result || !p->account;
-    if (p->account || job->result || removal->late_count)
+    bool waits = job->result || (!p->account && !p->room);
+    if (!waits || job->result || removal->late_count)
         loop_timer_set(turn->shard->loop, &removal->timer, turn->now_ms + (waits ? AGAIN_MS : NEXT_MS));
     removal->looks_late = waits;
     free(p);

@@ -21,6 +21,7 @@
 #include "im/probe.h"
 #include "im/pubsub.h"
 #include "im/session.h"
+#include "store/archive.h"
 #include "store/roster.h"
 #include "xml/writer.h"
 #include "xmpp/ns.h"
@@ -76,8 +77,10 @@ static struct shard *router_post(struct turn *turn, struct msg_stanza *m, struct
     return home;
 }
 
+/* Accounts, rooms and their service; nobody else is there yet. */
 static bool router_reaches(struct turn *turn, struct jid to) {
-    return str_eq(jid_domain(to), server_domain(im_of(turn))) && to.local_len > 0; /* nobody else is there yet */
+    struct str domain = jid_domain(to), ours = server_domain(im_of(turn));
+    return str_eq(domain, ours) ? to.local_len > 0 : is_rooms_domain(domain, ours);
 }
 
 void router_send_owed(struct turn *turn, struct str stanza, struct jid to, int64_t owed) {
@@ -104,6 +107,16 @@ void router_send(struct turn *turn, const struct xml_node *el, struct jid to) {
     router_send_with(turn, el, to, STR_NONE);
 }
 
+void router_send_kept(struct turn *turn, const struct xml_node *el, struct jid to, const struct origin *origin) {
+    struct stanza stanza;
+    CHECK(stanza_read(turn->arena, el, &stanza) == STANZA_ERR_NONE); /* we made it */
+    struct msg_stanza *m = crossing_new(&stanza, to);
+    m->kept = m->offline = true;
+    m->row_flags = ARCHIVE_COUNTS;
+    if (origin) m->origin = *origin;
+    router_post(turn, m, to);
+}
+
 void router_answer(struct walk *walk, const struct xml_node *el) {
     if (walk->direction == OUT) {
         session_send_node(walk->turn, walk->session, el);
@@ -125,9 +138,10 @@ void router_forward(struct walk *walk) {
     struct jid to = jid_some(walk->stanza.to) ? walk->stanza.to : account_jid(walk->account);
     struct msg_stanza *m = crossing_new(&walk->stanza, to);
     struct pending *place = m->copied ? copy_place(walk, m->wire) : NULL;
+    bool is_placed = walk->kept && walk->out_sequence;
     if (walk->kept) {
         walk->origin.flags |= ORIGIN_KEPT;
-        account_hold_place(walk->account, walk->out_sequence, place);
+        if (is_placed) account_hold_place(walk->account, walk->out_sequence, place);
         if (!fault_is(FAULT_ACK_EARLY)) sm_await(walk->session, walk->origin.number);
         walk->origin.bytes = m->msg.bytes;
         session_charge(walk->session, m->msg.bytes);
@@ -144,7 +158,7 @@ void router_forward(struct walk *walk) {
     struct shard *home = router_post(turn, m, to);
     struct stream *stream = walk->session->stream;
     if (stream && shard_is_crowded(home, stream_is_modest(stream))) stream_crowd(stream);
-    if (place && !walk->kept) {
+    if (place && !is_placed) {
         place->done = true;
         account_queue(walk->account, place);
         account_settle(turn, walk->account);
@@ -229,9 +243,9 @@ static void router_dispatch_out(struct walk *walk) {
         break;
     case TO_ACCOUNT:
     case TO_FULL:
+    case TO_ROOM:
         router_forward(walk);
         break;
-    case TO_ROOM:
     case TO_REMOTE:
         router_refuse(walk, STANZA_ERR_REMOTE_SERVER_NOT_FOUND, STR_NONE);
         break;
@@ -388,8 +402,19 @@ static bool router_in(struct walk *walk, struct msg_stanza *m) {
     return false;
 }
 
+/* No account is concerned: the room (features/muc) decides alone. */
+static void router_to_room(struct turn *turn, struct msg_stanza *m) {
+    struct walk walk;
+    crossing_open(turn, m, NULL, &walk);
+    if (walk_stage(&walk, STAGE_DELIVER) != WAIT) crossing_free(&m);
+}
+
 void router_on_stanza(struct turn *turn, struct msg *msg) {
     struct msg_stanza *m = (struct msg_stanza *)msg;
+    if (is_rooms_domain(jid_domain(jid_trusted(crossing_to(m))), server_domain(im_of(turn)))) {
+        router_to_room(turn, m);
+        return;
+    }
     struct account *account = account_need(turn, jid_bare_str(jid_trusted(crossing_to(m))), msg);
     if (!account) return; /* parked */
     struct walk walk;

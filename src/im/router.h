@@ -50,6 +50,8 @@ void router_send(struct turn *turn, const struct xml_node *el, struct jid to);
 void router_send_with(struct turn *turn, const struct xml_node *el, struct jid to, struct str child);
 /* The same for an element that was serialised to be owed. */
 void router_send_owed(struct turn *turn, struct str stanza, struct jid to, int64_t owed);
+/* A message that the server makes, to an account here, which keeps it like any other. `origin`: whom its fate is told; NULL: nobody. */
+void router_send_kept(struct turn *turn, const struct xml_node *el, struct jid to, const struct origin *origin);
 /* An answer (error, result) to whoever sent w's stanza: to the session itself in OUT, by way of its home in IN. */
 void router_answer(struct walk *walk, const struct xml_node *el);
 /* The error that answers w's stanza, unless it must not be answered. text may be STR_NONE. Always returns DROP. */

@@ -15,6 +15,7 @@ enum msg_type {
     MSG_UPGRADE,    /* shard -> gate: an HTTP connection that became a WebSocket         (front/web.h)   */
     MSG_STANZA,     /* home -> home: one stanza for one account                          (im/router.h)   */
     MSG_FAN,        /* home -> home: one presence for many accounts                      (im/router.h)   */
+    MSG_SEATS,      /* room's home -> shard: for the sessions that sit in the room       (im/seats.h)    */
     MSG_DECIDED,    /* recipient's home -> sender's home: a stanza's fate is settled     (im/router.h)   */
     MSG_PEER_IN,    /* relay: connection -> session: bytes, drained, lost                (im/peer.h)     */
     MSG_PEER_OUT,   /* relay: session -> connection: bytes, pause, resume, close         (im/peer.h)     */

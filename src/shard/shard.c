@@ -133,6 +133,7 @@ const char *step_name(unsigned kind) {
         [MSG_UPGRADE] = "upgrade",
         [MSG_STANZA] = "stanza",
         [MSG_FAN] = "fan",
+        [MSG_SEATS] = "seats",
         [MSG_DECIDED] = "decided",
         [MSG_PEER_IN] = "peer_in",
         [MSG_PEER_OUT] = "peer_out",

@@ -66,5 +66,10 @@
 #define NS_UPLOAD_PURPOSE STR("urn:xmpp:http:upload:purpose:0")
 #define NS_MUC STR("http://jabber.org/protocol/muc")
 #define NS_MUC_USER STR("http://jabber.org/protocol/muc#user")
+#define NS_MUC_ADMIN STR("http://jabber.org/protocol/muc#admin")
+#define NS_MUC_OWNER STR("http://jabber.org/protocol/muc#owner")
+#define NS_CONFERENCE STR("jabber:x:conference")     /* XEP-0249 */
+#define NS_ROOMS STR("urn:confab:rooms:0")           /* docs/decisions/019-groups.md */
+#define NS_OCCUPANT_ID STR("urn:xmpp:occupant-id:0") /* XEP-0421 */
 
 #endif

@@ -14,6 +14,7 @@ export * from './month.ts';
 export * from './persistent.ts';
 export * from './ports.ts';
 export * from './random.ts';
+export * from './room.ts';
 export * from './scram.ts';
 export * from './server.ts';
 export * from './stage.ts';
