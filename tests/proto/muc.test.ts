@@ -381,6 +381,21 @@ describe('a voice (7.13, 8.6)', () => {
   });
 });
 
+describe('limits', () => {
+  test('a presence that is too large for a room; a reason that is; history within its bytes', async () => {
+    const [alice, bob] = await stage.cast('alice', 'bob');
+    const room = await makeRoom(alice, 'Al');
+    bob.send(entering(room, 'Bob', '', `<status>${'x'.repeat(9000)}</status>`));
+    await refused(bob, room, 'modify', 'policy-violation');
+    await enter(bob, room, 'Bob');
+    await alice.set(giveRole('Bob', 'none', `<reason>${'ä'.repeat(700)}</reason>`), room);
+    expect(roomItem(await bob.pick(x`<presence type='unavailable' from='${room}/Bob'/>`)).child('reason')).toBeUndefined();
+    for (let i = 0; i < 4; i++) await say(alice, room, `${i}${'y'.repeat(100_000)}`);
+    const { history } = await enter(bob, room, 'Bob');
+    expect(history.map((m) => m.at('body').text[0])).toEqual(['2', '3']);
+  });
+});
+
 describe('moderating (8)', () => {
   test('the subject (8.1): by moderators, or by all where the room says so', async () => {
     const [alice, bob] = await stage.cast('alice', 'bob');

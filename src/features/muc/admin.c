@@ -22,6 +22,8 @@ enum {
     PAGE = 200 /* of people, of rooms */
 };
 
+enum { REASON_MAX = 1000 /* bytes; a longer one is left out */ };
+
 static struct occupant *asker_of(const struct walk *walk, const struct room *r) {
     struct sitter *s = room_sitter(r, walk->stanza.from);
     return s ? s->occupant : NULL;
@@ -122,7 +124,7 @@ static bool is_unsound_item(struct arena *arena, const struct xml_node *el, stru
     struct jid parsed;
     *out = (struct item){.nick = xml_attr(el, STR("nick")), .by_nick = role.p != NULL};
     struct str reason = xml_child_text(arena, el, NS_MUC_ADMIN, STR("reason"));
-    out->reason = reason.p ? str_first(reason, 1000) : STR_NONE;
+    out->reason = reason.len <= REASON_MAX ? reason : STR_NONE;
     if (out->by_nick) return affiliation.p || !str_some(out->nick) || !role_of(role, &out->role);
     if (!affiliation.p || !affiliation_of(affiliation, &out->affiliation)) return true;
     if (!str_some(jid)) return !str_some(out->nick);
@@ -312,12 +314,16 @@ static enum stanza_error affiliations_refused(struct walk *walk, const struct ro
     return STANZA_ERR_NONE;
 }
 
+static bool is_ours(const struct im *im, struct str bare) {
+    return router_target(im, jid_trusted(bare), JID_NONE) == TO_ACCOUNT;
+}
+
 /* A group's people have it on all their devices; in a room that is open for all one is where one enters. */
 static struct belonging belonging_of(struct walk *walk, const struct room *r, struct room_change *c,
                                      const struct item *item, bool is_invited) {
     const struct person *known = room_person(r, item->bare);
     bool before = known && known->affiliation >= AFFILIATION_MEMBER, after = item->affiliation >= AFFILIATION_MEMBER;
-    bool is_group = config_is(&r->config, OPTION_MEMBERS_ONLY) && jid_trusted(item->bare).local_len;
+    bool is_group = config_is(&r->config, OPTION_MEMBERS_ONLY) && is_ours(walk->im, item->bare);
     enum belonging_kind kind = !after ? BELONGS_NO_MORE : is_invited ? BELONGS_AND_INVITED : BELONGS;
     if (!is_group || before == after) return (struct belonging){.stanza = STR_NONE};
     return belonging_new(walk->turn, r, &r->config, c->arena, item->bare, kind, jid_bare_str(walk->stanza.from));
@@ -724,7 +730,7 @@ static void end_belongings(struct turn *turn, const struct room *r, struct room_
     bool is_group = config_is(&r->config, OPTION_MEMBERS_ONLY);
     size_t at = 0;
     for (const struct person *p; is_group && what->count < LEAVES_MAX && (p = map_next(&r->people, &at));) {
-        if (p->affiliation >= AFFILIATION_MEMBER)
+        if (p->affiliation >= AFFILIATION_MEMBER && is_ours(r->im, person_jid(p)))
             what->belongings[what->count++] =
                 belonging_new(turn, r, &r->config, c->arena, person_jid(p), BELONGS_NO_MORE, STR_NONE);
     }
@@ -748,7 +754,8 @@ static struct xml_node *destroy_told(struct arena *arena, const struct xml_node 
     struct jid other;
     struct str jid = xml_attr(asked, STR("jid")), reason = xml_child_text(arena, asked, NS_MUC_OWNER, STR("reason"));
     if (str_some(jid) && jid_parse(arena, jid, &other) == 0) xml_set(arena, el, STR("jid"), jid_str(other));
-    if (str_some(reason)) xml_add_text(arena, xml_add(arena, el, STR_NONE, STR("reason")), str_first(reason, 1000));
+    if (str_some(reason) && reason.len <= REASON_MAX)
+        xml_add_text(arena, xml_add(arena, el, STR_NONE, STR("reason")), reason);
     return el;
 }
 

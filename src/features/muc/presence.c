@@ -17,6 +17,8 @@
 enum { CODE_NON_ANONYMOUS = 100, CODE_SELF = 110, CODE_LOGGED = 170, CODE_CREATED = 201, CODE_NICK_ASSIGNED = 210 };
 enum { CODE_BANNED = 301, CODE_RENAMED = 303, CODE_KICKED = 307, CODE_AFFILIATION = 321, CODE_ERROR = 333 };
 
+enum { PRESENCE_BYTES = 8192 };
+
 /* --- what is said of an occupant --- */
 
 static bool is_the_rooms(const struct xml_node *child, const void *arg) {
@@ -327,7 +329,9 @@ static void available(struct walk *walk, struct room *r) {
     const struct xml_node *muc = xml_child(walk->stanza.el, NS_MUC, STR("x"));
     struct sitter *s = room_sitter(r, walk->stanza.from);
     struct str nick = jid_resource(walk->stanza.to);
-    if (!str_some(nick)) {
+    if (walk->crossing->wire->len > PRESENCE_BYTES) { /* each newcomer is given all of them */
+        router_refuse(walk, STANZA_ERR_POLICY_VIOLATION, STR("That is too much for a presence."));
+    } else if (!str_some(nick)) {
         router_refuse(walk, STANZA_ERR_JID_MALFORMED, STR("A nick is needed: ROOM/NICK."));
     } else if (!s && !muc) { /* it believes to be here, and is not: it shall enter again (or not) */
         router_refuse(walk, STANZA_ERR_NOT_ACCEPTABLE, STR("You are not in this room."));

@@ -18,7 +18,7 @@
 #include "store/archive.h"
 #include "xmpp/ns.h"
 
-enum { HISTORY_MAX = 100 };
+enum { HISTORY_MAX = 100, HISTORY_BYTES = 256 << 10 /* of one room in memory; the rest is in the archive */ };
 
 /* Of this shard, by address. */
 struct rooms {
@@ -61,6 +61,7 @@ static void history_clear(struct room *r) {
     free(r->history);
     r->history = NULL;
     r->history_cap = r->history_count = r->history_head = 0;
+    r->history_bytes = 0;
 }
 
 /* All that it knows; its address stays. */
@@ -175,7 +176,7 @@ static bool load_said(void *arg, const struct archive_row *row) {
     struct row_head head = {row->sequence, (uint32_t)row->stanza.len};
     buf_add(&load->rows, &head, sizeof head);
     buf_add_str(&load->rows, row->stanza);
-    return true;
+    return buf_len(&load->rows) < HISTORY_BYTES;
 }
 
 /* Reader thread. */
@@ -583,20 +584,25 @@ void room_tell_trusted(struct turn *turn, struct room *r, struct wire *wire) {
 
 /* --- history --- */
 
+static void history_drop_oldest(struct room *r) {
+    struct wire **oldest = &r->history[r->history_head].wire;
+    r->history_bytes -= (*oldest)->len;
+    wire_unref(oldest);
+    r->history_head = (r->history_head + 1) % r->history_cap;
+    r->history_count--;
+}
+
 void room_remember(struct turn *turn, struct room *r, struct wire *said, int64_t sequence) {
     if (!r->history) {
         r->history_cap = HISTORY_MAX;
         r->history = calloc(HISTORY_MAX, sizeof *r->history);
         CHECK(r->history != NULL);
     }
-    if (r->history_count == r->history_cap) {
-        wire_unref(&r->history[r->history_head].wire);
-        r->history_head = (r->history_head + 1) % r->history_cap;
-        r->history_count--;
-    }
     struct str delay = ARENA_CONCAT(turn->arena, STR("<delay xmlns='"), NS_DELAY, STR("' from='"), room_bare(r),
                                     STR("' stamp='"), datetime_format(turn->arena, sequence), STR("'/>"));
-    struct said *slot = &r->history[(r->history_head + r->history_count++) % r->history_cap];
-    slot->sequence = sequence;
-    slot->wire = wire_with_child(said, delay);
+    struct wire *wire = wire_with_child(said, delay);
+    while (r->history_count && (r->history_count == r->history_cap || r->history_bytes + wire->len > HISTORY_BYTES))
+        history_drop_oldest(r);
+    r->history[(r->history_head + r->history_count++) % r->history_cap] = (struct said){sequence, wire};
+    r->history_bytes += wire->len;
 }

@@ -127,6 +127,7 @@ struct room {
     struct loop_deferred settling;
     struct said *history; /* a ring */
     uint32_t history_cap, history_count, history_head;
+    size_t history_bytes;
     uint16_t local_len, bare_len;
     char bare[];
 };
