@@ -16,7 +16,7 @@ enum { SEARCH_BYTES_MAX = 512, SEARCH_TERMS_MAX = 12 };
 
 struct reading {
     struct turn *turn;
-    const struct account *account;
+    int64_t owner;
     struct arena *arena;
     struct archive_request *out;
     struct str *out_text; /* why it is refused */
@@ -37,7 +37,7 @@ static void name(struct reading *r, int64_t sequence) {
 }
 
 static enum stanza_error read_id(struct reading *r, struct str id, int64_t *out) {
-    if (archive_id_read(r->turn, r->account, id, out)) return STANZA_ERR_ITEM_NOT_FOUND;
+    if (archive_id_decode(im_of(r->turn)->ids, r->turn->arena, r->owner, id, out)) return STANZA_ERR_ITEM_NOT_FOUND;
     name(r, *out);
     return STANZA_ERR_NONE;
 }
@@ -77,6 +77,7 @@ static enum stanza_error field_end(struct reading *r, const struct xml_node *fie
 
 static enum stanza_error field_with(struct reading *r, const struct xml_node *field) {
     struct jid jid;
+    if (r->owner < 0) return STANZA_ERR_FEATURE_NOT_IMPLEMENTED; /* in a room it would tell who is behind a nick */
     if (jid_parse(r->arena, form_value(r->arena, field), &jid)) return STANZA_ERR_JID_MALFORMED;
     jid = jid_dup(r->arena, jid);
     r->out->query.with = jid_bare_str(jid);
@@ -95,7 +96,7 @@ static enum stanza_error field_before(struct reading *r, const struct xml_node *
 /* As many as fit a page; rising, each once. */
 static enum stanza_error field_ids(struct reading *r, const struct xml_node *field) {
     struct archive_query *q = &r->out->query;
-    uint32_t count = 0, unique = 0, max = (uint32_t)r->account->im->server->options.mam_page;
+    uint32_t count = 0, unique = 0, max = (uint32_t)im_of(r->turn)->server->options.mam_page;
     int64_t *ids = arena_alloc(r->arena, max * sizeof *ids);
     for (const struct xml_node *v = xml_child(field, NS_DATA, STR("value")); v; v = xml_again(v)) {
         if (count == max) {
@@ -176,9 +177,10 @@ static enum stanza_error read_form(struct reading *r, const struct xml_node *for
     return STANZA_ERR_NONE;
 }
 
-struct xml_node *archive_request_form(struct arena *arena) {
+struct xml_node *archive_request_form(struct arena *arena, int64_t owner) {
     struct xml_node *form = form_new(arena, STR("form"), NS_MAM);
     for (unsigned i = 1; i < FIELDS; i++) { /* form_new has written the first */
+        if (owner < 0 && known_fields[i].read == field_with) continue;
         struct xml_node *field = form_add(arena, form, known_fields[i].type, known_fields[i].var, STR_NONE);
         if (known_fields[i].read != field_ids) continue;
         /* XEP-0122: any value, because the list of all ids is not for sending. */
@@ -194,7 +196,7 @@ struct xml_node *archive_request_form(struct arena *arena) {
 /* Profanity (0.13) asks for its next page with <after/> beside the form, not in a <set/>; it would get its first page again. */
 static enum stanza_error read_page(struct reading *r, const struct xml_node *query) {
     struct rsm_query rsm;
-    uint32_t max = (uint32_t)r->account->im->server->options.mam_page;
+    uint32_t max = (uint32_t)im_of(r->turn)->server->options.mam_page;
     if (rsm_read(r->turn->arena, query, &rsm)) return STANZA_ERR_BAD_REQUEST;
     if (rsm.has_index) return STANZA_ERR_FEATURE_NOT_IMPLEMENTED;
     r->out->query.max = rsm.has_max && rsm.max < max ? rsm.max : max;
@@ -205,11 +207,11 @@ static enum stanza_error read_page(struct reading *r, const struct xml_node *que
     return str_some(rsm.before) ? read_before(r, rsm.before) : STANZA_ERR_NONE;
 }
 
-enum stanza_error archive_request_read(struct turn *turn, const struct account *account, struct arena *arena,
+enum stanza_error archive_request_read(struct turn *turn, int64_t owner, struct arena *arena,
                                        const struct xml_node *query, struct archive_request *out,
                                        struct str *out_text) {
-    struct reading r = {turn, account, arena, out, out_text, 0};
-    *out = (struct archive_request){.query = {.account = account->id}};
+    struct reading r = {turn, owner, arena, out, out_text, 0};
+    *out = (struct archive_request){.query = {.account = owner}};
     *out_text = STR_NONE;
     if (xml_attr(query, STR("node")).p) return STANZA_ERR_ITEM_NOT_FOUND; /* of pubsub */
     out->flip = xml_child(query, NS_MAM, STR("flip-page")) != NULL;

@@ -16,10 +16,10 @@ struct archive_request {
     struct str query_id; /* STR_NONE: it has none */
 };
 
-/* `query` is the <query/>; what out points to lives in `arena`. STANZA_ERR_NONE, or why it is refused, with *out_text. */
-enum stanza_error archive_request_read(struct turn *turn, const struct account *account, struct arena *arena,
+/* `owner`: as in struct archive_query. `query` is the <query/>; what out points to lives in `arena`. STANZA_ERR_NONE, or why it is refused, with *out_text. */
+enum stanza_error archive_request_read(struct turn *turn, int64_t owner, struct arena *arena,
                                        const struct xml_node *query, struct archive_request *out, struct str *out_text);
-/* The form of all fields, not filled in. */
-struct xml_node *archive_request_form(struct arena *arena);
+/* The form of all fields, not filled in. `owner`: of one that is not an account's some are missing. */
+struct xml_node *archive_request_form(struct arena *arena, int64_t owner);
 
 #endif

@@ -64,6 +64,8 @@ static void on_info(struct walk *walk, struct room *r) {
     feature_add(arena, query, STR("http://jabber.org/protocol/muc#request"));
     feature_add(arena, query, STR("jabber:iq:register"));
     feature_add(arena, query, STR("urn:xmpp:sid:0"));
+    feature_add(arena, query, NS_MAM);
+    feature_add(arena, query, STR("urn:xmpp:mam:2#extended"));
     const struct {
         enum room_option option;
         struct str yes, no;
@@ -934,6 +936,9 @@ static const struct {
     {IQ_GET, STR_INIT("jabber:iq:register"), STR_INIT("query"), on_register_get},
     {IQ_SET, STR_INIT("jabber:iq:register"), STR_INIT("query"), on_register_set},
     {IQ_GET, STR_INIT("urn:xmpp:ping"), STR_INIT("ping"), on_ping},
+    {IQ_SET, STR_INIT("urn:xmpp:mam:2"), STR_INIT("query"), past_on_query},
+    {IQ_GET, STR_INIT("urn:xmpp:mam:2"), STR_INIT("metadata"), past_on_query},
+    {IQ_GET, STR_INIT("urn:xmpp:mam:2"), STR_INIT("query"), past_on_form},
 };
 
 void iq_on(struct walk *walk, struct room *r) {

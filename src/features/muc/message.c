@@ -14,6 +14,7 @@
 #include "im/iq.h"
 #include "im/router.h"
 #include "store/archive.h"
+#include "xml/writer.h"
 #include "xmpp/form.h"
 #include "xmpp/ns.h"
 
@@ -27,6 +28,7 @@ struct saying {
     struct origin origin;
     struct archive_entry entry;
     struct wire *wire; /* without its stanza-id */
+    struct wire *kept; /* as it is archived */
     struct str subject, nick;
     bool is_subject, is_kept, is_done;
     int result;
@@ -37,6 +39,7 @@ struct saying {
 static void saying_free(struct saying *say) {
     list_remove(&say->in_sending);
     wire_unref(&say->wire);
+    wire_unref(&say->kept);
     free(say);
 }
 
@@ -121,7 +124,7 @@ static void sending_settle(struct turn *turn, struct room *r) {
 static int saying_run(struct db *db, struct store_job *job) {
     struct saying *say = (struct saying *)job;
     struct buf *bytes = db_scratch(db);
-    wire_write(say->wire, STR_NONE, bytes);
+    wire_write(say->kept, STR_NONE, bytes);
     say->entry.stanza = buf_str(bytes);
     int err = archive_add(db, &say->entry);
     say->entry.stanza = STR_NONE;
@@ -165,6 +168,15 @@ static uint64_t origin_of(struct walk *walk, const struct room *r) {
     return archive_origin_hash(walk->turn->arena, walk->im->server->id_key, room_bare(r), id);
 }
 
+/* Where people's addresses are no secret the archive knows them, too (XEP-0313 section 5.1.1): to be shown to who may know. */
+static struct wire *said_by(struct turn *turn, const struct room *r, const struct saying *say) {
+    if (!str_eq(config_get(&r->config, OPTION_WHOIS), STR("anyone"))) return wire_ref(say->wire);
+    struct xml_node *x = xml_new(turn->arena, NS_MUC_USER, STR("x"));
+    struct xml_node *item = xml_add(turn->arena, x, STR_NONE, STR("item"));
+    xml_set(turn->arena, item, STR("jid"), jid_bare_str(jid_trusted(sender_of(say))));
+    return wire_with_child(say->wire, xml_string(turn->arena, x, STR_NONE));
+}
+
 static void say(struct walk *walk, struct room *r, const struct occupant *o, bool is_subject) {
     struct turn *turn = walk->turn;
     struct str subject =
@@ -184,6 +196,7 @@ static void say(struct walk *walk, struct room *r, const struct occupant *o, boo
         sending_settle(turn, r);
         return;
     }
+    say->kept = said_by(turn, r, say);
     say->entry.in.account = -r->id;
     say->entry.in.sequence = room_next_sequence(turn, r);
     say->entry.in.peer = jid_bare_str(jid_trusted(sender_of(say)));

@@ -311,7 +311,7 @@ struct room *room_need(struct walk *walk) {
 
 /* Reads nothing that others change, and changes nothing. */
 static bool is_question(const struct stanza *s) {
-    return s->kind == STANZA_IQ && s->type != IQ_SET;
+    return s->kind == STANZA_IQ && (s->type != IQ_SET || xml_is(s->payload, NS_MAM, STR("query")));
 }
 
 /* What its sender may do is decided now, as things are; its effect comes in its turn (message.c). */

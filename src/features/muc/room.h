@@ -265,6 +265,11 @@ void belonging_send(struct turn *turn, const struct belonging *b);
 /* At the account: IN, IQ, CHECK. */
 enum verdict belonging_arrived(struct walk *walk);
 
+/* --- past.c --- */
+
+void past_on_query(struct walk *walk, struct room *r);
+void past_on_form(struct walk *walk, struct room *r);
+
 /* --- admin.c --- */
 
 void iq_on(struct walk *walk, struct room *r);
