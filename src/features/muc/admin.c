@@ -479,6 +479,7 @@ static void add_role(struct turn *turn, struct xml_node *query, const struct occ
 struct people_page {
     struct store_job job;
     struct room *room;
+    int64_t id; /* its, as the worker may know it */
     struct iq_later *later;
     struct arena *arena;
     struct xml_node *query;
@@ -508,7 +509,7 @@ static void people_take(void *arg, const struct room_person *p) {
 /* Reader thread. */
 static int people_run(struct db *db, struct store_job *job) {
     struct people_page *page = (struct people_page *)job;
-    return rooms_people(db, page->room->id, page->affiliation, page->after, page->max + 1, people_take, page);
+    return rooms_people(db, page->id, page->affiliation, page->after, page->max + 1, people_take, page);
 }
 
 static void people_done(struct turn *turn, struct store_job *job) {
@@ -532,6 +533,7 @@ static void list_affiliation(struct walk *walk, struct room *r, enum affiliation
     struct people_page *page = calloc(1, sizeof *page);
     CHECK(page != NULL);
     page->room = r;
+    page->id = r->id;
     page->arena = arena_new();
     page->query = xml_new(page->arena, NS_MUC_ADMIN, STR("query"));
     page->affiliation = a;
