@@ -381,6 +381,23 @@ describe('a voice (7.13, 8.6)', () => {
   });
 });
 
+describe('what one is not given', () => {
+  test('a voice by registering in a moderated room; the subject of a room that is for others', async () => {
+    const [alice, bob] = await stage.cast('alice', 'bob');
+    const room = await makeRoom(alice, 'Al', { moderatedroom: '1' });
+    await enter(bob, room, 'Bob');
+    const register = `<query xmlns='jabber:iq:register'>${submitting({ 'muc#register_roomnick': 'Bob' }, `${MUC}#register`)}</query>`;
+    await bob.set(register, room);
+    bob.send(says(room, 'hm'));
+    await messageRefused(bob, 'auth', 'forbidden');
+    const closed = await makeRoom(alice, 'Al', { membersonly: '1' });
+    alice.send(x`<message type='groupchat' to='${closed}'><subject>Secret</subject></message>`);
+    await alice.pick(x`<message type='groupchat' from='${closed}/Al'><subject>Secret</subject></message>`);
+    expect(String(await bob.get(`<query xmlns='${NS.info}'/>`, closed))).not.toContain('Secret');
+    expect(String(await alice.get(`<query xmlns='${NS.info}'/>`, closed))).toContain('Secret');
+  });
+});
+
 describe('limits', () => {
   test('a presence that is too large for a room; a reason that is; history within its bytes', async () => {
     const [alice, bob] = await stage.cast('alice', 'bob');
@@ -390,6 +407,8 @@ describe('limits', () => {
     await enter(bob, room, 'Bob');
     await alice.set(giveRole('Bob', 'none', `<reason>${'ä'.repeat(700)}</reason>`), room);
     expect(roomItem(await bob.pick(x`<presence type='unavailable' from='${room}/Bob'/>`)).child('reason')).toBeUndefined();
+    alice.send(x`<message type='groupchat' to='${room}'><subject>${'s'.repeat(5000)}</subject></message>`);
+    await messageRefused(alice, 'modify', 'policy-violation');
     for (let i = 0; i < 4; i++) await say(alice, room, `${i}${'y'.repeat(100_000)}`);
     const { history } = await enter(bob, room, 'Bob');
     expect(history.map((m) => m.at('body').text[0])).toEqual(['2', '3']);
@@ -483,6 +502,21 @@ describe('administering (9) and owning (10)', () => {
     await alice.set(affiliate(bob.bare, 'owner'), room);
     await alice.set(affiliate(alice.bare, 'none'), room);
     await bob.fails(bob.iq('set', affiliate(bob.bare, 'none'), room), 'cancel', 'conflict');
+  });
+
+  test('nobody is named twice in one request: so no owner is counted who is none in the end', async () => {
+    const [alice, bob] = await stage.cast('alice', 'bob');
+    const room = await makeRoom(alice, 'Al');
+    const items = (...list: [string, string][]) =>
+      `<query xmlns='${MUC}#admin'>${list.map(([jid, a]) => x`<item jid='${jid}' affiliation='${a}'/>`).join('')}</query>`;
+    const trick = items([bob.bare, 'owner'], [bob.bare, 'none'], [alice.bare, 'none']);
+    await alice.fails(alice.iq('set', trick, room), 'modify', 'bad-request');
+    const nicks = `<query xmlns='${MUC}#admin'>${[alice, bob].map((c) => x`<item jid='${c.bare}' affiliation='owner' nick='Same'/>`).join('')}</query>`;
+    await alice.fails(alice.iq('set', nicks, room), 'modify', 'bad-request');
+    const long = x`<item jid='${bob.bare}' affiliation='member' nick='${'n'.repeat(70_000)}'/>`;
+    await alice.fails(alice.iq('set', `<query xmlns='${MUC}#admin'>${long}</query>`, room), 'modify', 'bad-request');
+    await alice.set(items([bob.bare, 'owner'], [alice.bare, 'none']), room);
+    expect(standing((await enter(bob, room, 'Bob')).self)).toMatch(/^owner/);
   });
 
   test('settings that change who may be there (10.2): told, and strangers go', async () => {

@@ -83,7 +83,8 @@ static void on_info(struct walk *walk, struct room *r) {
     struct xml_node *form = form_new(arena, STR("result"), STR("http://jabber.org/protocol/muc#roominfo"));
     form_add(arena, form, STR_NONE, STR("muc#roominfo_description"), config_get(c, OPTION_DESCRIPTION));
     form_add(arena, form, STR_NONE, STR("muc#roominfo_lang"), config_get(c, OPTION_LANGUAGE));
-    form_add(arena, form, STR_NONE, STR("muc#roominfo_subject"), r->subject ? str_c(r->subject) : STR(""));
+    if (room_past_is_for(r, walk->stanza.from)) /* what is said there is said to some */
+        form_add(arena, form, STR_NONE, STR("muc#roominfo_subject"), r->subject ? str_c(r->subject) : STR(""));
     form_add(arena, form, STR_NONE, STR("muc#roominfo_occupants"), arena_printf(arena, "%u", r->occupant_count));
     form_add(arena, form, STR_NONE, STR("muc#maxhistoryfetch"), config_get(c, OPTION_HISTORY));
     xml_append(query, form);
@@ -124,7 +125,9 @@ static bool is_unsound_item(struct arena *arena, const struct xml_node *el, stru
     struct str role = xml_attr(el, STR("role")), affiliation = xml_attr(el, STR("affiliation")),
                jid = xml_attr(el, STR("jid"));
     struct jid parsed;
-    *out = (struct item){.nick = xml_attr(el, STR("nick")), .by_nick = role.p != NULL};
+    *out = (struct item){.by_nick = role.p != NULL};
+    struct str nick = xml_attr(el, STR("nick"));
+    if (str_some(nick) && jid_prepare_resource(arena, nick, &out->nick) != 0) return true;
     struct str reason = xml_child_text(arena, el, NS_MUC_ADMIN, STR("reason"));
     out->reason = reason.len <= REASON_MAX ? reason : STR_NONE;
     if (out->by_nick) return affiliation.p || !str_some(out->nick) || !role_of(role, &out->role);
@@ -260,10 +263,10 @@ static void item_apply(struct turn *turn, struct room *r, const struct item *ite
         absent_told(turn, r, item);
         return;
     }
-    LIST_EACH (&r->occupants, at, after) {
+    LIST_EACH (&r->occupants, at, after) { /* who is something there by itself stays that */
         o = CONTAINER_OF(at, struct occupant, in_room);
-        if (is_of_domain(o, item->bare))
-            occupant_affiliated(turn, o, room_affiliation(r, str_c(o->bare)), actor, item->reason);
+        if (is_of_domain(o, item->bare) && room_affiliation(r, str_c(o->bare)) == AFFILIATION_OUTCAST)
+            occupant_affiliated(turn, o, AFFILIATION_OUTCAST, actor, item->reason);
     }
 }
 
@@ -396,6 +399,15 @@ void room_invite(struct walk *walk, struct room *r, const struct jid *people, st
     }
 }
 
+/* Nobody is named twice: what is counted, and who may do what, is looked up before any of it is done. */
+static bool is_repeated(const struct items *items, const struct item *item) {
+    for (const struct item *other = items->list; other < item; other++) {
+        bool same_nick = str_some(item->nick) && str_eq(item->nick, other->nick);
+        if (same_nick || (item->bare.p && str_eq(item->bare, other->bare))) return true;
+    }
+    return false;
+}
+
 /* A nick where an address is wanted (9.1, 9.3...) stands for who has it now. */
 static bool items_read(struct walk *walk, const struct room *r, struct items *out) {
     struct arena *arena = walk->turn->arena;
@@ -407,11 +419,13 @@ static bool items_read(struct walk *walk, const struct room *r, struct items *ou
     for (const struct xml_node *el = first; el; el = xml_again(el)) {
         struct item *item = &out->list[out->count++];
         if (is_unsound_item(arena, el, item)) return false;
-        if (item->by_nick || item->bare.p) continue;
-        const struct occupant *o = room_by_nick(r, item->nick);
-        if (!o) return false;
-        item->bare = arena_dup(arena, str_c(o->bare));
-        item->nick = STR_NONE;
+        if (!item->by_nick && !item->bare.p) {
+            const struct occupant *o = room_by_nick(r, item->nick);
+            if (!o) return false;
+            item->bare = arena_dup(arena, str_c(o->bare));
+            item->nick = STR_NONE;
+        }
+        if (is_repeated(out, item)) return false;
     }
     const struct occupant *own = asker_of(walk, r);
     if (own) out->actor = arena_dup(arena, str_c(own->nick));
@@ -847,7 +861,7 @@ static void nick_apply(struct turn *turn, struct room_change *c, int result) {
     room_change_free(c);
 }
 
-/* Who registers is a member; in a room that is for members only they are made by its admins. */
+/* Who registers is a member; where only members come in, or speak, they are made by its admins: there one has but the nick. */
 static void on_register_set(struct walk *walk, struct room *r) {
     struct arena *arena = walk->turn->arena;
     const struct xml_node *query = walk->stanza.payload, *form = xml_child(query, NS_DATA, STR("x"));
@@ -877,10 +891,10 @@ static void on_register_set(struct walk *walk, struct room *r) {
     struct room_change *c = room_change_new(walk, r);
     struct registering *what = arena_zalloc(c->arena, sizeof *what);
     const struct person *known = room_person(r, bare);
-    bool belonged = own >= AFFILIATION_MEMBER;
+    bool belonged = own >= AFFILIATION_MEMBER, gives_voice = config_is(&r->config, OPTION_MODERATED);
     what->person.jid = arena_dup(c->arena, bare);
     what->person.since_us = known && belonged ? known->since_us : walk->turn->wall_us;
-    what->person.affiliation = is_leave ? AFFILIATION_NONE : belonged ? own : AFFILIATION_MEMBER;
+    what->person.affiliation = is_leave ? AFFILIATION_NONE : belonged || gives_voice ? own : AFFILIATION_MEMBER;
     if (!is_leave) what->person.nick = arena_dup(c->arena, sound);
     if (is_leave && belonged && config_is(&r->config, OPTION_MEMBERS_ONLY))
         what->belonging = belonging_new(walk->turn, r, &r->config, c->arena, bare, BELONGS_NO_MORE, bare);

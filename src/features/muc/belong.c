@@ -84,7 +84,8 @@ static void invite(struct walk *walk, struct str by) {
 
 static bool is_known(const struct account *a, struct str by) {
     const struct contact *contact = account_contact(a, by);
-    return str_eq(by, account_bare(a)) || (contact && contact->flags & (ROSTER_TO | ROSTER_FROM));
+    if (str_eq(by, account_bare(a))) return true;
+    return contact && contact->flags & (ROSTER_TO | ROSTER_FROM) && !account_blocks(a, jid_trusted(by));
 }
 
 enum verdict belonging_arrived(struct walk *walk) {

@@ -18,7 +18,7 @@
 #include "xmpp/form.h"
 #include "xmpp/ns.h"
 
-enum { INVITES_MAX = 100 };
+enum { INVITES_MAX = 100, SUBJECT_BYTES = 4096 /* each newcomer is given it */ };
 
 /* One message from the request to its turn. */
 struct saying {
@@ -44,17 +44,14 @@ static void saying_free(struct saying *say) {
 }
 
 void room_forget_sending(struct room *r) {
-    LIST_EACH (&r->sending, at, after) saying_free(CONTAINER_OF(at, struct saying, in_sending));
+    LIST_EACH (&r->sending, at, after) {
+        struct saying *say = CONTAINER_OF(at, struct saying, in_sending);
+        if (say->is_done) saying_free(say); /* else it is on its way back, and goes with that */
+    }
 }
 
 static struct str sender_of(const struct saying *say) {
     return str_of(say->text, say->sender_len);
-}
-
-int64_t room_past_from(const struct room *r, struct str bare) {
-    if (str_eq(config_get(&r->config, OPTION_PAST), STR("all"))) return 0;
-    const struct person *p = room_person(r, bare);
-    return p && p->affiliation >= AFFILIATION_MEMBER ? p->since_us : INT64_MAX;
 }
 
 /* --- in its turn --- */
@@ -229,6 +226,8 @@ static void on_groupchat(struct walk *walk, struct room *r) {
         refuse(walk, STANZA_ERR_FORBIDDEN, STR("You may listen here, not speak."));
     } else if (is_subject && o->role < ROLE_MODERATOR && !config_is(&r->config, OPTION_CHANGE_SUBJECT)) {
         refuse(walk, STANZA_ERR_FORBIDDEN, STR("Only moderators change the subject here."));
+    } else if (is_subject && walk->crossing->wire->len > SUBJECT_BYTES) {
+        refuse(walk, STANZA_ERR_POLICY_VIOLATION, STR("That is too long for a subject."));
     } else {
         say(walk, r, o, is_subject);
     }

@@ -13,6 +13,23 @@
 #include "im/session.h"
 #include "xmpp/ns.h"
 
+/* --- who may --- */
+
+int64_t room_past_from(const struct room *r, struct str bare) {
+    if (str_eq(config_get(&r->config, OPTION_PAST), STR("all"))) return 0;
+    const struct person *p = room_person(r, bare);
+    return p && p->affiliation >= AFFILIATION_MEMBER ? p->since_us : INT64_MAX;
+}
+
+bool room_past_is_for(const struct room *r, struct jid full) {
+    enum affiliation a = room_affiliation(r, jid_bare_str(full));
+    if (a == AFFILIATION_OUTCAST) return false;
+    if (a >= AFFILIATION_MEMBER || room_sitter(r, full)) return true;
+    return !config_is(&r->config, OPTION_MEMBERS_ONLY) && !config_is(&r->config, OPTION_PROTECTED);
+}
+
+/* --- the query --- */
+
 /* Room's home -> the asker's: that request, with what it may see. */
 struct grant {
     struct msg_call call;
@@ -40,16 +57,9 @@ static void on_grant(struct turn *turn, struct msg_call *call) {
     free(grant);
 }
 
-static bool may_read(const struct walk *walk, const struct room *r) {
-    enum affiliation a = room_affiliation(r, jid_bare_str(walk->stanza.from));
-    if (a == AFFILIATION_OUTCAST) return false;
-    if (a >= AFFILIATION_MEMBER || room_sitter(r, walk->stanza.from)) return true;
-    return !config_is(&r->config, OPTION_MEMBERS_ONLY) && !config_is(&r->config, OPTION_PROTECTED);
-}
-
 void past_on_query(struct walk *walk, struct room *r) {
     struct jid from = walk->stanza.from;
-    if (!r->id || !may_read(walk, r)) {
+    if (!r->id || !room_past_is_for(r, from)) {
         iq_refuse(walk, STANZA_ERR_FORBIDDEN, STR_NONE);
         return;
     }

@@ -238,8 +238,6 @@ void occupant_affiliated(struct turn *turn, struct occupant *o, enum affiliation
 /* --- message.c --- */
 
 void message_on(struct walk *walk, struct room *r);
-/* From when on one of that bare address may read what was said: 0: all; INT64_MAX: nothing. */
-int64_t room_past_from(const struct room *r, struct str bare);
 /* From the room itself, of no lasting importance: status codes for all. */
 void room_announce(struct turn *turn, struct room *r, const int *codes);
 /* It changes the subject, and says nothing else (section 8.1). */
@@ -267,6 +265,10 @@ enum verdict belonging_arrived(struct walk *walk);
 
 /* --- past.c --- */
 
+/* What was said is for that one at all; */
+bool room_past_is_for(const struct room *r, struct jid full);
+/* and from when on, by its bare address: 0: all of it; INT64_MAX: nothing. */
+int64_t room_past_from(const struct room *r, struct str bare);
 void past_on_query(struct walk *walk, struct room *r);
 void past_on_form(struct walk *walk, struct room *r);
 
