@@ -18,6 +18,7 @@
 struct belonging belonging_new(struct turn *turn, const struct room *r, const struct config *config,
                                struct arena *arena, struct str to, enum belonging_kind kind, struct str by) {
     struct xml_node *el = xml_new(turn->arena, NS_CLIENT, STR("iq"));
+    if (router_target(r->im, jid_trusted(to), JID_NONE) != TO_ACCOUNT) return (struct belonging){.stanza = STR_NONE};
     struct belonging b = {.to = arena_dup(arena, to), .number = debt_number(turn)};
     xml_set(turn->arena, xml_set(turn->arena, el, STR("type"), STR("set")), STR("id"), STR("group"));
     xml_set(turn->arena, xml_set(turn->arena, el, STR("from"), room_bare(r)), STR("to"), to);

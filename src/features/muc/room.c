@@ -416,6 +416,13 @@ enum affiliation room_affiliation(const struct room *r, struct str bare) {
     return p ? p->affiliation : AFFILIATION_NONE;
 }
 
+uint32_t room_owners(const struct room *r) {
+    uint32_t owners = 0;
+    size_t at = 0;
+    for (const struct person *p; (p = map_next(&r->people, &at));) owners += p->affiliation == AFFILIATION_OWNER;
+    return owners;
+}
+
 void room_person_set(struct room *r, const struct room_person *row) {
     struct person *p = NULL;
     if (row->affiliation != AFFILIATION_NONE || str_some(row->nick)) p = person_new(row);

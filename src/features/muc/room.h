@@ -10,7 +10,12 @@
 #include "im/im.h"
 #include "im/seats.h"
 #include "store/rooms.h"
+#include "xmpp/rsm.h"
 
+enum {
+    ROOM_PEOPLE_MAX = 20000 /* with an affiliation, or a nick of their own */,
+    ROOM_REASON_MAX = 1000 /* bytes; a longer one is left out */
+};
 enum role { ROLE_NONE, ROLE_VISITOR, ROLE_PARTICIPANT, ROLE_MODERATOR };
 
 /* --- settings (config.c) --- */
@@ -160,6 +165,7 @@ void room_take(struct walk *walk, struct room *r);
 
 struct person *room_person(const struct room *r, struct str jid); /* NULL: nothing is known of it */
 enum affiliation room_affiliation(const struct room *r, struct str bare);
+uint32_t room_owners(const struct room *r);
 void room_person_set(struct room *r, const struct room_person *person);
 struct str affiliation_name(enum affiliation a);
 struct str role_name(enum role role);
@@ -253,7 +259,7 @@ struct belonging {
     int64_t number;
 };
 enum belonging_kind { BELONGS, BELONGS_AND_INVITED /* it is told of it otherwise, too */, BELONGS_NO_MORE };
-/* `by`: who has made it so, bare. In `arena`. */
+/* `by`: who has made it so, bare. In `arena`. Nothing is owed to who has no account here. */
 struct belonging belonging_new(struct turn *turn, const struct room *r, const struct config *config,
                                struct arena *arena, struct str to, enum belonging_kind kind, struct str by);
 /* Writer thread: in the transaction of its cause. */
@@ -272,18 +278,45 @@ int64_t room_past_from(const struct room *r, struct str bare);
 void past_on_query(struct walk *walk, struct room *r);
 void past_on_form(struct walk *walk, struct room *r);
 
-/* --- admin.c --- */
+/* --- request.c --- */
 
 void iq_on(struct walk *walk, struct room *r);
+struct occupant *asker_of(const struct walk *walk, const struct room *r); /* NULL: it is not in the room */
+enum affiliation asker_affiliation(const struct walk *walk, const struct room *r);
+/* Which page (XEP-0059) is asked for, with a sound max; false: it is refused. */
+bool page_read(struct walk *walk, struct rsm_query *out);
+/* Answers with a page of occupants in the order in which they came, each added by `add`. ROLE_NONE: of all roles. */
+void list_occupants(struct walk *walk, struct room *r, struct xml_node *query, enum role role,
+                    void (*add)(struct turn *turn, struct xml_node *query, const struct occupant *o));
+
+/* --- info.c --- */
+
+void on_disco_info(struct walk *walk, struct room *r);
+void on_items(struct walk *walk, struct room *r);
+/* To the address of the service itself. */
+void service_iq_on(struct walk *walk);
+
+/* --- register.c --- */
+
+void on_register_get(struct walk *walk, struct room *r);
+void on_register_set(struct walk *walk, struct room *r);
+
+/* --- admin.c --- */
+
+void on_admin_get(struct walk *walk, struct room *r);
+void on_admin_set(struct walk *walk, struct room *r);
 /*
  * Invitations (elements to those people) go out, and the walk's message is decided; where members alone come in (`admits`) who is not one
  * becomes one first, in one change.
  */
 void room_invite(struct walk *walk, struct room *r, const struct jid *people, struct xml_node *const *invitations,
                  uint32_t count, bool admits);
+
+/* --- owner.c --- */
+
+void on_owner_get(struct walk *walk, struct room *r);
+void on_owner_set(struct walk *walk, struct room *r);
 /* It is removed from the database, then everybody is told. `destroy`: what they are told; NULL: nobody is there. `walk` NULL: nobody asked. */
 void room_end(struct walk *walk, struct turn *turn, struct room *r, const struct xml_node *destroy);
-/* To the address of the service itself. */
-void service_iq_on(struct walk *walk);
 
 #endif
