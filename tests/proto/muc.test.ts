@@ -343,7 +343,7 @@ describe('being brought in (7.8)', () => {
     await roomSettled(alice, room);
     const bob = await stage.signIn(b, { presence: true });
     await bob.pick(
-      x`<message from='${room}'><x xmlns='${USER}'><invite from='${a.jid}'><reason>Tea?</reason></invite></x><x xmlns='jabber:x:conference' jid='${room}'/></message>`,
+      x`<message from='${room}'><body>${`${a.jid} invites you to the group ${room}`}</body><x xmlns='${USER}'><invite from='${a.jid}'><reason>Tea?</reason></invite></x><x xmlns='jabber:x:conference' jid='${room}'/></message>`,
     );
     bob.send(x`<message to='${room}'><x xmlns='${USER}'><decline to='${a.jid}'><reason>No</reason></decline></x></message>`);
     await alice.pick(x`<message from='${room}'><x xmlns='${USER}'><decline from='${b.jid}'><reason>No</reason></decline></x></message>`);
@@ -399,6 +399,14 @@ describe('what one is not given', () => {
 });
 
 describe('limits', () => {
+  test('invitations: a hundred at once, not more', async () => {
+    const [alice] = await stage.cast('alice');
+    const room = await makeRoom(alice, 'Al');
+    const invites = Array.from({ length: 101 }, (_, i) => x`<invite to='${`nobody${i}@${stage.domain}`}'/>`).join('');
+    alice.send(x`<message to='${room}'><x xmlns='${USER}'>` + `${invites}</x></message>`);
+    await messageRefused(alice, 'modify', 'policy-violation');
+  });
+
   test('a presence that is too large for a room; a reason that is; history within its bytes', async () => {
     const [alice, bob] = await stage.cast('alice', 'bob');
     const room = await makeRoom(alice, 'Al');

@@ -39,6 +39,19 @@ void belonging_send(struct turn *turn, const struct belonging *b) {
     if (b->stanza.p) router_send_owed(turn, b->stanza, jid_trusted(b->to), b->number);
 }
 
+/* With a text for programs that know no rooms. */
+struct xml_node *invitation_new(struct arena *arena, struct str room, struct str name, struct str to, struct str by,
+                                struct xml_node **out_invite) {
+    struct xml_node *el = xml_new(arena, NS_CLIENT, STR("message"));
+    xml_set(arena, xml_set(arena, el, STR("from"), room), STR("to"), to);
+    struct xml_node *body = xml_add(arena, el, STR_NONE, STR("body"));
+    xml_add_text(arena, body, ARENA_CONCAT(arena, by, STR(" invites you to the group "), str_some(name) ? name : room));
+    *out_invite = xml_add(arena, xml_add(arena, el, NS_MUC_USER, STR("x")), STR_NONE, STR("invite"));
+    xml_set(arena, *out_invite, STR("from"), by);
+    xml_set(arena, xml_add(arena, el, NS_CONFERENCE, STR("x")), STR("jid"), room);
+    return el;
+}
+
 /* --- the account's --- */
 
 struct arrival {
@@ -72,14 +85,10 @@ static void bookmark(struct walk *walk, const struct xml_node *el) {
     pubsub_start(walk->turn, r);
 }
 
-static void invite(struct walk *walk, struct str by) {
+static void invite(struct walk *walk, const struct xml_node *belongs) {
     struct arena *arena = walk->turn->arena;
-    struct xml_node *el = xml_new(arena, NS_CLIENT, STR("message"));
-    xml_set(arena, xml_set(arena, el, STR("from"), jid_bare_str(walk->stanza.from)), STR("to"),
-            account_bare(walk->account));
-    struct xml_node *told = xml_add(arena, xml_add(arena, el, NS_MUC_USER, STR("x")), STR_NONE, STR("invite"));
-    if (str_some(by)) xml_set(arena, told, STR("from"), by);
-    xml_set(arena, xml_add(arena, el, NS_CONFERENCE, STR("x")), STR("jid"), jid_bare_str(walk->stanza.from));
+    struct xml_node *told, *el = invitation_new(arena, jid_bare_str(walk->stanza.from), xml_attr(belongs, STR("name")),
+                                                account_bare(walk->account), xml_attr(belongs, STR("by")), &told);
     router_send_kept(walk->turn, el, account_jid(walk->account), NULL);
 }
 
@@ -100,7 +109,7 @@ enum verdict belonging_arrived(struct walk *walk) {
     } else if (str_eq(el->name, STR("left")) || is_known(walk->account, by)) {
         bookmark(walk, el);
     } else if (!xml_attr(el, STR("invited")).p && !account_blocks(walk->account, jid_trusted(by))) {
-        invite(walk, by); /* at the store before the debt goes there */
+        invite(walk, el); /* at the store before the debt goes there */
     }
     return DROP;
 }

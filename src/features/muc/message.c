@@ -306,16 +306,6 @@ static void on_private(struct walk *walk, struct room *r) {
 
 /* --- invitations (7.8.2), and what becomes of them --- */
 
-static struct xml_node *note_new(struct walk *walk, const struct room *r, struct str to, struct xml_node **out_x) {
-    struct arena *arena = walk->turn->arena;
-    struct xml_node *el = xml_new(arena, NS_CLIENT, STR("message"));
-    xml_set(arena, el, STR("from"), room_bare(r));
-    xml_set(arena, el, STR("to"), to);
-    if (walk->stanza.id.p) xml_set(arena, el, STR("id"), walk->stanza.id);
-    *out_x = xml_add(arena, el, NS_MUC_USER, STR("x"));
-    return el;
-}
-
 static void with_reason(struct arena *arena, struct xml_node *to, const struct xml_node *from) {
     struct str reason = xml_child_text(arena, from, NS_MUC_USER, STR("reason"));
     if (str_some(reason)) xml_add_text(arena, xml_add(arena, to, STR_NONE, STR("reason")), reason);
@@ -324,14 +314,13 @@ static void with_reason(struct arena *arena, struct xml_node *to, const struct x
 static struct xml_node *invitation(struct walk *walk, const struct room *r, const struct xml_node *invite,
                                    struct jid to) {
     struct arena *arena = walk->turn->arena;
-    struct xml_node *x, *el = note_new(walk, r, jid_bare_str(to), &x);
-    struct xml_node *told = xml_add(arena, x, STR_NONE, STR("invite"));
-    xml_set(arena, told, STR("from"), jid_bare_str(walk->stanza.from));
+    struct xml_node *told, *el = invitation_new(arena, room_bare(r), config_get(&r->config, OPTION_NAME),
+                                                jid_bare_str(to), jid_bare_str(walk->stanza.from), &told);
     with_reason(arena, told, invite);
-    struct xml_node *direct = xml_add(arena, el, NS_CONFERENCE, STR("x"));
-    xml_set(arena, direct, STR("jid"), room_bare(r));
+    if (walk->stanza.id.p) xml_set(arena, el, STR("id"), walk->stanza.id);
     if (config_is(&r->config, OPTION_PROTECTED)) {
         struct str secret = config_get(&r->config, OPTION_SECRET);
+        struct xml_node *x = xml_child(el, NS_MUC_USER, STR("x")), *direct = xml_child(el, NS_CONFERENCE, STR("x"));
         xml_add_text(arena, xml_add(arena, x, STR_NONE, STR("password")), secret);
         xml_set(arena, direct, STR("password"), secret);
     }
@@ -386,8 +375,9 @@ static void on_decline(struct walk *walk, struct room *r, const struct xml_node 
     struct occupant *o = room_by_bare(r, jid_bare_str(to));
     if (!o) return; /* who has asked is gone; and nobody is told of others */
     struct arena *arena = walk->turn->arena;
-    struct xml_node *x, *el = note_new(walk, r, STR_NONE, &x);
-    struct xml_node *told = xml_add(arena, x, STR_NONE, STR("decline"));
+    struct xml_node *el = xml_new(arena, NS_CLIENT, STR("message"));
+    xml_set(arena, xml_set(arena, el, STR("from"), room_bare(r)), STR("id"), walk->stanza.id);
+    struct xml_node *told = xml_add(arena, xml_add(arena, el, NS_MUC_USER, STR("x")), STR_NONE, STR("decline"));
     xml_set(arena, told, STR("from"), jid_bare_str(walk->stanza.from));
     with_reason(arena, told, decline);
     struct wire *wire = wire_from(el);

@@ -18,6 +18,9 @@ static enum verdict on_out(struct walk *walk) {
     uint32_t seats = seats_count(walk->im, jid_bare_str(walk->stanza.to));
     uint32_t all = seats * walk->turn->shard->hub->shard_count; /* about: other shards have as many */
     bool is_for_all = walk->stanza.kind == STANZA_PRESENCE || walk->stanza.type == MESSAGE_GROUPCHAT;
+    const struct xml_node *x = walk->kept ? xml_child(walk->stanza.el, NS_MUC_USER, STR("x")) : NULL,
+                          *invite = x ? xml_child(x, NS_MUC_USER, STR("invite")) : NULL;
+    for (; invite && walk->session->stream; invite = xml_again(invite)) stream_charge(walk->session->stream, 1);
     if (is_for_all && walk->session->stream) stream_charge(walk->session->stream, all / SEATS_PER_STANZA);
     return PASS;
 }

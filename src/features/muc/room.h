@@ -262,6 +262,9 @@ enum belonging_kind { BELONGS, BELONGS_AND_INVITED /* it is told of it otherwise
 /* `by`: who has made it so, bare. In `arena`. Nothing is owed to who has no account here. */
 struct belonging belonging_new(struct turn *turn, const struct room *r, const struct config *config,
                                struct arena *arena, struct str to, enum belonging_kind kind, struct str by);
+/* A mediated invitation (section 7.8.2) from that room, of that name (it may have none); its <invite/>. Borrows. */
+struct xml_node *invitation_new(struct arena *arena, struct str room, struct str name, struct str to, struct str by,
+                                struct xml_node **out_invite);
 /* Writer thread: in the transaction of its cause. */
 int belonging_write(struct db *db, const struct room *r, const struct belonging *b);
 /* After the commit. */
